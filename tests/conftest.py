@@ -24,6 +24,7 @@ import certifi
 import hypothesis
 import psycopg
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 
 from setpoint.change.identity import author_of
 from setpoint.change.seeding import apply_seed
@@ -112,11 +113,14 @@ _numbers = count(1)
 
 
 def pytest_configure() -> None:
-    """Make tables 300 columns wide, for every worker and in every order of tests.
+    """Make tables 300 columns wide and HTTP patient, for every worker and in every order of tests.
 
     The command line measures its screen once, when it is imported; a worker's environment says 80.
     """
     os.environ["COLUMNS"] = "300"
+    # Of its own accord httpx waits 5 s for an answer; all its calls share the one object that says so.
+    for wait in ("connect", "read", "write", "pool"):
+        setattr(DEFAULT_TIMEOUT_CONFIG, wait, 60.0)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

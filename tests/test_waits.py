@@ -169,7 +169,7 @@ def test_http_of_every_kind_ends(peer, tmp_path, monkeypatch):
 def test_a_name_that_is_never_looked_up_ends(monkeypatch):
     """The system's own patience with a name server is not ours."""
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: answered.wait(30))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: answered.wait(60))
     try:
         with pytest.raises(PlaneUnavailable, match="not looked up"):
             Plane("http://plane.test", patience=QUICK).request("GET", "/")
@@ -198,13 +198,13 @@ def test_connecting_to_a_database_that_says_nothing_ends(monkeypatch):
 
 def test_programs_that_do_not_end_are_ended(tmp_path, monkeypatch):
     """Of git with a hook that hangs: it is told apart from a failure."""
-    monkeypatch.setattr(git_commits, "_GIT_S", 0.5)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     hook = tmp_path / ".git" / "hooks" / "pre-commit"
     hook.write_text("#!/bin/sh\nexec sleep 60 >/dev/null 2>&1\n")
     hook.chmod(0o755)
     (tmp_path / "head").write_text("x")
     git_commits.run_git(tmp_path, tmp_path, "add", "head")
+    monkeypatch.setattr(git_commits, "_GIT_S", 0.5)
     with pytest.raises(StorageFull, match="did not end within"):
         git_commits.run_git(
             tmp_path, tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 CONTEXT = {"profile": "ftf", "symbol": "BTCUSDC"}
 #: Read by no unit of five minutes.
 UNREAD = "CVN_HPO_XGB_1H_GAMMA"
-TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+SOON = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
 UNITS = 6
 
 
@@ -119,7 +119,7 @@ def swept(site):
         owner.execute("UPDATE ftf_config SET base_env = base_env - %s::text WHERE id = 1", [UNREAD])
     data = "" if MARKET_DATA else "synthetic"
     site.airflow.trigger(
-        "first", context=CONTEXT, data=data, units_per_chunk=3, dated_fallbacks={UNREAD: TOMORROW}
+        "first", context=CONTEXT, data=data, units_per_chunk=3, dated_fallbacks={UNREAD: SOON}
     )
     journal = kill_a_chunk(site)
     assert site.airflow.ended("first") == "success", site.airflow.log("first", "*")
@@ -186,7 +186,7 @@ def test_a_missing_key_fails_its_task_and_nothing_begins(site, swept):
     assert tasks["audit_console_coverage", -1] == ("failed", 1)
     assert tasks["pin", -1][0] == "upstream_failed"
     assert f"1 key(s) have neither a value nor a dated fallback: {UNREAD}." in failed
-    assert f"{UNREAD} has no value; its fallback stands in until {TOMORROW}." in warned
+    assert f"{UNREAD} has no value; its fallback stands in until {SOON}." in warned
     assert len(list_runs(site.database, limit=10)) == 1
 
 

@@ -32,7 +32,7 @@ def window(chromium, plane, seeded, owner_url):
     def open_window(account, **options):
         set_password(owner_url, account, PASSWORD)
         context = chromium.new_context(base_url=plane, viewport={"width": 1280, "height": 860}, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         page = context.new_page()
         page.add_init_script(SPY)
         page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)

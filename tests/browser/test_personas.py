@@ -60,4 +60,4 @@ def test_a_phone_restores(window, http_as):
     assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
     ada.fill("#words", "back")
     ada.tap("button:has-text('Restore version')")
-    expect(ada.locator("main")).to_contain_text("byte for byte")
+    expect(ada.locator("main")).to_contain_text("byte for byte", timeout=60_000)

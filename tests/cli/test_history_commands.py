@@ -4,7 +4,6 @@ import io
 import json
 import subprocess
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
@@ -17,6 +16,7 @@ from setpoint.declare.loading import load_catalogues
 from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.train.plan import make_plan
 from support.sweep_home import pinned_units
+from support.waiting import wait_for
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 LR = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -401,9 +401,7 @@ def commit_when_somebody_waits(editor, watcher):
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    deadline = time.monotonic() + 60
-    while watcher.execute(waiting).fetchone()[0] == 0 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(lambda: watcher.execute(waiting).fetchone()[0], "somebody who waits for the edit")
     editor.commit()
 
 

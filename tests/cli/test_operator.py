@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -18,6 +17,7 @@ from setpoint.cli.__main__ import run
 from setpoint.declare.document import text_hash
 from setpoint.declare.seeds import load_seeds
 from support.hints import printed_command
+from support.waiting import wait_for
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 
@@ -302,11 +302,9 @@ def test_run_passes_signals_through(run_environment, tmp_path):
     command = ("sh", "-c", f"trap 'exit 42' TERM; touch {ready}; while :; do sleep 0.05; done")
     argv = [sys.executable, "-m", "setpoint.cli", "run", "--", *command]
     with subprocess.Popen(argv, env=run_environment) as process:
-        deadline = time.monotonic() + 60
-        while not ready.exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(ready.exists, "the command", process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 42
+        assert process.wait(timeout=60) == 42
 
 
 def test_run_without_a_global_document_runs_nothing(setpoint_command, settings, tmp_path):

@@ -203,7 +203,7 @@ def shared():
 
 @pytest.fixture
 def small(shared, monkeypatch):
-    monkeypatch.setattr(connection, "_PATIENT", connection.Patience(1.0, 0.5, 3.0, 2, 0.001, 0.01))
+    monkeypatch.setattr(connection, "_PATIENT", connection.Patience(60.0, 60.0, 60.0, 2, 0.001, 0.01))
     shared.__dict__ |= {"document": dict(SEED), "revision": 1, "token": "", "context": None}
     shared.faults.clear()
     shared.requests.clear()
@@ -217,7 +217,7 @@ def environ(small, tmp_path):
         "SETPOINT_CATALOGUES": "cvntrade",
         "SETPOINT_HOME": str(tmp_path / "home"),
         "SETPOINT_EVENTS": str(tmp_path / "events.log"),
-        "SETPOINT_PLANE_TIMEOUT_S": "3",
+        "SETPOINT_PLANE_TIMEOUT_S": "60",
     }
 
 

@@ -142,4 +142,4 @@ def test_scheduler_and_workers_find_each_other_over_tls(tmp_path):
         for process in running:
             process.terminate()
         for process in running:
-            process.wait(30)
+            process.wait(60)

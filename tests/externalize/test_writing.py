@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import setpoint
 from setpoint.errors import ConflictError, InvalidError, StorageFull, UsageError
 from setpoint.externalize.files.project_write import write
+from support.waiting import PATIENCE_S, wait_for
 
 AT = "timeframe=5m"
 TRAIN = "import xgboost as xgb\n\nxgb.XGBClassifier(learning_rate=0.1, scale_pos_weight=1.2)\n"
@@ -17,7 +17,6 @@ SOURCE = str(Path(setpoint.__file__).parents[1])
 PASSES = f"{sys.executable} -c 0"
 #: Passes once, and fails when the source has been rewritten.
 FAILS_AFTER = f"""{sys.executable} -c "import sys; sys.exit('setpoint' in open('train.py').read())" """
-PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -146,7 +145,7 @@ def test_an_interruption_leaves_everything(trained, number):
     before = trained.everything()
     waits = (
         "import time; from pathlib import Path; "
-        "'setpoint' in Path('train.py').read_text() and (print(1), time.sleep(60))"
+        "'setpoint' in Path('train.py').read_text() and (Path('waits').touch(), time.sleep(600))"
     )
     process = subprocess.Popen(
         [
@@ -163,7 +162,8 @@ def test_an_interruption_leaves_everything(trained, number):
         told = iter(process.stderr.readline, "")
         assert any("with the values moved" in line for line in told)
         assert "setpoint.resolve" in trained.text("train.py")
-        time.sleep(0.2)
+        wait_for((trained.root / "waits").exists, "the tests", process)
+        (trained.root / "waits").unlink()
         process.send_signal(number)
         err = process.stderr.read()
         process.wait(PATIENCE_S)

@@ -1,7 +1,6 @@
 """The real Prometheus at a real plane: every panel of every dashboard shows something."""
 
 import secrets
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -22,9 +21,9 @@ from setpoint.record.events import Line, record_events
 from support.debian_programs import program, running
 from support.plane_process import PlaneProcess, free_port, plane_environ
 from support.planes import credential, open_accounts
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.real
-PATIENCE_S = 60
 UNIT = {"symbol": "BTCUSDC", "model": "xgb", "timeframe": "5m", "variant": "v", "fold": 0}
 CONFIG = """
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -116,7 +115,7 @@ def worker(url, owner_url):
     headers = {"Authorization": f"Bearer {credential(owner_url, 'cy')}"}
     client = f"{secrets.token_hex(16)}; host=worker; pid=1; run=first"
     with (
-        httpx.Client(base_url=url, headers=headers, timeout=20) as asking,
+        httpx.Client(base_url=url, headers=headers, timeout=60) as asking,
         asking.stream("GET", "/v1/stream"),
     ):
         assert asking.get("/v1/snapshot", headers={"Setpoint-Client": client}).status_code == 200
@@ -126,21 +125,24 @@ def worker(url, owner_url):
 
 def test_no_panel_is_empty(prometheus):
     """Each query of each panel has an answer once a plane was scraped a few times."""
-    lacking = {
+    asked = {
         (board.uid, panel.title, query.expression)
         for board in DASHBOARDS
         for panel in board.panels
         for query in panel.queries
     }
-    deadline = time.monotonic() + PATIENCE_S
-    while lacking and time.monotonic() < deadline:
-        time.sleep(1)
+    lacking = asked
+
+    def look():
+        nonlocal lacking
         lacking = {one for one in lacking if not answered(prometheus, one[2])}
-    assert not lacking
+        return lacking
+
+    wait_for(look, "an answer to each", until=lambda lacking: not lacking)
 
 
 def answered(prometheus, expression):
     """Return what Prometheus answers to a query now."""
-    answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": expression}, timeout=20).json()
+    answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": expression}, timeout=60).json()
     assert answer["status"] == "success", answer
     return answer["data"]["result"]

@@ -23,7 +23,6 @@ from support.planes import credential
 from support.sweep_home import seed_tiny
 
 GAMMA, ALPHA = "CVN_HPO_XGB_5M_GAMMA", "CVN_HPO_XGB_5M_REG_ALPHA"
-TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -67,7 +66,9 @@ def readings(database, catalogues):
 
 def test_a_key_needs_a_value_or_a_fallback_whose_date_is_not_over(seeded, catalogues, audited, owner_url):
     """The failure names each key that has neither; a fallback is warned of, and yesterday's counts not."""
-    yesterday, today = TODAY - timedelta(days=1), TODAY
+    # Not today's, which is over when this runs at midnight.
+    now = datetime.now(UTC)
+    yesterday, tomorrow = (f"{now + timedelta(days=days):%Y-%m-%d}" for days in (-1, 1))
 
     assert audited() == []
 
@@ -75,14 +76,14 @@ def test_a_key_needs_a_value_or_a_fallback_whose_date_is_not_over(seeded, catalo
     with pytest.raises(MissingValue, match=r"^2 key\(s\)") as both:
         audited()
     with pytest.raises(MissingValue, match=r"^1 key\(s\)") as one:
-        audited(**{GAMMA: str(today), ALPHA: str(yesterday)})
+        audited(**{GAMMA: tomorrow, ALPHA: yesterday})
 
     assert all(key in both.value.message for key in (GAMMA, ALPHA))
     assert ALPHA in one.value.message
     assert GAMMA not in one.value.message
-    assert [said.split()[0] for said in audited(**{GAMMA: str(today), ALPHA: str(today)})] == [GAMMA, ALPHA]
+    assert [said.split()[0] for said in audited(**{GAMMA: tomorrow, ALPHA: tomorrow})] == [GAMMA, ALPHA]
     with pytest.raises(UnknownKey):
-        audited(CVN_HPO_XGB_5M_GAMA=str(today))
+        audited(CVN_HPO_XGB_5M_GAMA=tomorrow)
     with pytest.raises(UsageError, match="no date"):
         audited(**{GAMMA: "soon"})
 

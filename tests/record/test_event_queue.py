@@ -1,11 +1,11 @@
 """Deliveries of events wait in one queue, and who waits there keeps nobody from anything."""
 
-import time
 from threading import Thread
 
 import psycopg
 
 from setpoint.record.events import Line, list_events, record_events
+from support.waiting import wait_for
 
 QUEUE = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 #: Stronger than a reader's, on a table.
@@ -26,10 +26,7 @@ def test_a_delivery_that_waits_holds_no_table(database, owner_url):
         served.execute("SELECT pg_advisory_xact_lock(%s)", [0x5E7E7E])
         waiting = Thread(target=deliver, args=["spool-0001"])
         waiting.start()
-        while not (queued := looking.execute(QUEUE).fetchone()) and waiting.is_alive():
-            time.sleep(0.01)
-        assert queued
-        (pid,) = queued
+        (pid,) = wait_for(lambda: looking.execute(QUEUE).fetchone(), "a delivery that waits")
         held = looking.execute(HELD, [pid]).fetchall()
         served.rollback()
         waiting.join()

@@ -1,7 +1,7 @@
 """Recording runs in the database: every call may be repeated, and nothing is lost or doubled."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 
 import psycopg
 import pytest
@@ -96,7 +96,8 @@ def test_trials_are_split_by_month_and_go_with_theirs(
     recorder.deliver(planned, [entry])
     with psycopg.connect(owner_url, autocommit=True) as owner:
         where = "SELECT DISTINCT tableoid::regclass::text FROM finetune_trials"
-        assert owner.execute(where).fetchall() == [(f"finetune_trials_{datetime.now(UTC):%Y_%m}",)]
+        month = "SELECT to_char(max(recorded_at) AT TIME ZONE 'UTC', 'YYYY_MM') FROM finetune_trials"
+        assert owner.execute(where).fetchall() == [(f"finetune_trials_{owner.execute(month).fetchone()[0]}",)]
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             owner.execute(
                 "INSERT INTO finetune_trials SELECT made.* FROM finetune_trials AS t,"

@@ -26,7 +26,7 @@ def client_of(owner_url):
 
     def client(url, account="cy", lives_s=3600):
         headers = {"Authorization": f"Bearer {credential(owner_url, account, lives_s=lives_s)}"}
-        opened.append(httpx.Client(base_url=url, headers=headers, timeout=20))
+        opened.append(httpx.Client(base_url=url, headers=headers, timeout=60))
         return opened[-1]
 
     yield client
@@ -78,7 +78,7 @@ def token_of(http_as, plane, owner_url):
     def client_of(account):
         http_as(account)
         headers = {"X-API-Key": credential(owner_url, account, "token")}
-        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=20))
+        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=60))
         return opened[-1]
 
     yield client_of

@@ -78,7 +78,7 @@ def test_every_operation_lets_in_whom_its_rule_names_and_nobody_else(plane, owne
     wrong, asked = [], 0
     with (
         psycopg.connect(owner_url, autocommit=True) as connection,
-        httpx.Client(base_url=plane, timeout=20) as client,
+        httpx.Client(base_url=plane, timeout=60) as client,
     ):
         for method, path, operation in operations(document):
             rule = set(operation["x-setpoint-roles"])
@@ -318,7 +318,7 @@ def test_a_request_is_judged_before_it_is_read(plane, owner_url):
     refused = []
     with psycopg.connect(owner_url, autocommit=True) as connection:
         stranger = made(connection, "stranger", "session", 3600, revoked=False)
-    with httpx.Client(base_url=plane, timeout=20) as client:
+    with httpx.Client(base_url=plane, timeout=60) as client:
         for method, path, operation in operations(document):
             rule = set(operation["x-setpoint-roles"])
             if rule == {"public"}:
@@ -341,6 +341,6 @@ def test_a_body_that_never_comes_is_not_waited_for(plane):
         "PATCH /v1/config/global HTTP/1.1\r\nHost: plane\r\nContent-Type: application/json\r\n"
         "Content-Length: 4000000\r\n\r\n{"
     )
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(head.encode())
         assert connection.recv(12) == b"HTTP/1.1 401"

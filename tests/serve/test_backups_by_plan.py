@@ -2,7 +2,6 @@
 
 import json
 import socket
-import time
 from dataclasses import replace
 
 import psycopg
@@ -15,6 +14,7 @@ from setpoint.serve import backups
 from setpoint.store.backups.backup import one_at_a_time
 from setpoint.store.database import Database
 from support.planes import serving_plane
+from support.waiting import wait_for
 
 MADE = "SELECT path, proof, scheduled FROM backups WHERE removed_at IS NULL ORDER BY id"
 
@@ -23,14 +23,6 @@ MADE = "SELECT path, proof, scheduled FROM backups WHERE removed_at IS NULL ORDE
 def owner(owner_url):
     with psycopg.connect(owner_url, autocommit=True) as psql:
         yield psql
-
-
-def wait_for(what, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return found
 
 
 def test_a_plane_makes_and_proves_what_is_due(
@@ -44,11 +36,12 @@ def test_a_plane_makes_and_proves_what_is_due(
     assert told.json == {"every_s": 86400, "keep": 1, "folder": str(folder)}
 
     with serving_plane(replace(served, migrate_url=""), catalogues):
-        wait_for(lambda: "event=backup_not_made" in caplog.text)
+        wait_for(lambda: "event=backup_not_made" in caplog.text, "a backup that fails")
     assert "migrate" in caplog.text.lower(), "its login owns no tables, and the log names the one that would"
     with serving_plane(served, catalogues):
-        wait_for(lambda: owner.execute("SELECT 1 FROM backups WHERE proven_at IS NOT NULL").fetchone())
-        wait_for(lambda: "event=backup_made" in caplog.text)
+        proven = "SELECT 1 FROM backups WHERE proven_at IS NOT NULL"
+        wait_for(lambda: owner.execute(proven).fetchone(), "a backup that is proven")
+        wait_for(lambda: "event=backup_made" in caplog.text, "a backup that is told")
     ((path, proof, scheduled),) = owner.execute(MADE).fetchall()
     assert (proof, scheduled) == ("", True)
     assert [str(one) for one in folder.iterdir()] == [path]

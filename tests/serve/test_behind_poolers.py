@@ -15,7 +15,7 @@ from setpoint.store.operations import migrate_database, status
 from support.debian_programs import program, running
 from support.live_planes import live_plane, reading
 from support.plane_process import free_port
-from support.sweep_home import wait_for
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.real
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"

@@ -15,7 +15,7 @@ from support.debian_programs import program, running
 from support.live_planes import reading
 from support.plane_process import free_port
 from support.planes import credential, open_accounts, serving_plane, set_password
-from support.sweep_home import wait_for
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.real
 EXAMPLES = Path(__file__).parents[2] / "deploy/proxy"
@@ -128,7 +128,7 @@ def test_programs_pin_watch_and_stream_through_it(outside, client_of, write, own
         assert before != 0.0625
     flags = client.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()
     place = flags["eventStreams"][0]["endpoint"]["requestUri"]
-    with httpx.stream("GET", httpx.URL(outside).join(place), timeout=30) as stream:
+    with httpx.stream("GET", httpx.URL(outside).join(place), timeout=60) as stream:
         assert stream.status_code == 200
     quoted = client.get("/v1/config/symbol%3DBTCUSDC%2F..%2Fglobal").json()
     assert quoted["type"].startswith("/setpoint/problems/")

@@ -37,7 +37,7 @@ def test_a_process_that_ended_is_replaced(worker):
     """What the system or somebody ends is started again with the next chart; the one after needs none."""
     first = pid_of(worker)
     os.kill(first, signal.SIGKILL)
-    worker._process.wait(timeout=10)
+    worker._process.wait(timeout=60)
     assert draw(worker, {**SPEC, "width": 100}).startswith(b"<svg")
     second = pid_of(worker)
     assert second != first

@@ -16,6 +16,7 @@ from setpoint.settings import Settings
 from support.fault_proxy import fault_proxy
 from support.live_planes import live_plane
 from support.planes import credential, open_accounts
+from support.waiting import wait_for
 
 CONTEXT = {"symbol": "BTCUSDC"}
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
@@ -42,21 +43,13 @@ def watching(environ, url, pace=BY_STREAM):
     return Watch(source, source.pin(), "run-1", pace)
 
 
-def until(condition, what, limit_s=30.0):
-    end = time.monotonic() + limit_s
-    while not (found := condition()):
-        assert time.monotonic() < end, f"never: {what}"
-        time.sleep(0.005)
-    return found
-
-
 def test_a_pin_is_what_the_database_holds(seeded, lively, environ, write):
     """Cold, unchanged and changed: the pinned value is the written one, with its revision."""
     environ |= {"SETPOINT_URL": lively.url}
     first = setpoint.pin(CONTEXT, environ=environ)
     again = setpoint.pin(CONTEXT, environ=environ)
     revision = write(0.125)
-    until(lambda: lively.live.feed.newest == revision, "the plane hears of it")
+    wait_for(lambda: lively.live.feed.newest == revision, "the plane hears of it")
     changed = setpoint.pin(CONTEXT, environ=environ)
 
     assert first.hash == again.hash != changed.hash
@@ -92,13 +85,13 @@ def test_a_worker_takes_a_change_at_its_boundary(seeded, lively, cy, environ, wr
 
     with watching(environ, lively.url) as hp:
         old = hp.hash
-        until(lambda: held() == {old}, "a report")
+        wait_for(lambda: held() == {old}, "a report")
         revision = write(0.125)
-        until(lambda: hp._newest.revision >= revision, "news")
+        wait_for(lambda: hp._newest.revision >= revision, "news")
         assert (hp.hash, hp.value(KEY)) == (old, 0.08)
         switch = hp.boundary()
         assert (switch.changed, switch.revision, hp.value(KEY)) == ((KEY,), revision, 0.125)
-        until(lambda: held() == {hp.hash}, "a report of the switch")
+        wait_for(lambda: held() == {hp.hash}, "a report of the switch")
 
 
 def test_a_plane_that_stops_and_another_that_starts(seeded, plane_settings, environ, write, owner_url):
@@ -106,16 +99,16 @@ def test_a_plane_that_stops_and_another_that_starts(seeded, plane_settings, envi
     with live_plane(plane_settings) as first, fault_proxy(int(first.url.rpartition(":")[2])) as proxy:
         hp = watching(environ, proxy.url)
         with hp:
-            until(lambda: hp._listener._stream, "a stream")
+            wait_for(lambda: hp._listener._stream, "a stream")
             first.stop()
-            until(hp.stale, "a plane that is missed")
+            wait_for(hp.stale, "a plane that is missed")
             write(0.125)
             write(0.25)
             assert (hp.boundary(), hp.value(KEY)) == (None, 0.08)
             with live_plane(plane_settings) as second:
                 proxy.target_port = int(second.url.rpartition(":")[2])
-                until(lambda: hp.boundary() or hp.value(KEY) == 0.25, "the newest revision")
-                until(lambda: hp.boundary() is None and hp.value(KEY) == 0.25, "the newest revision")
+                wait_for(lambda: hp.boundary() or hp.value(KEY) == 0.25, "the newest revision")
+                wait_for(lambda: hp.boundary() is None and hp.value(KEY) == 0.25, "the newest revision")
                 assert not hp.stale()
 
 
@@ -138,5 +131,5 @@ def test_no_commit_is_lost_on_a_bad_way(seeded, lively, environ, write):
             switch = hp.boundary()
             assert (hp.hash != held) == bool(switch and switch.after != switch.before)
         proxy.heal()
-        until(lambda: hp.boundary() is None and hp.value(KEY) == 0.03, "the newest revision")
+        wait_for(lambda: hp.boundary() is None and hp.value(KEY) == 0.03, "the newest revision")
         assert hp.revision == revision

@@ -1,6 +1,5 @@
 """What the plane does by the clock: due changes once, old answers forgotten."""
 
-import time
 from dataclasses import replace
 
 import psycopg
@@ -9,6 +8,7 @@ import pytest
 from setpoint.change.proposals import Proposal, open_and_apply, open_change
 from setpoint.change.verification import read_anchor, verify
 from support.planes import serving_plane
+from support.waiting import wait_for
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 
@@ -25,17 +25,10 @@ def due(seeded, catalogues, owner_url):
     return change.id
 
 
-def wait_until(holds):
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_two_planes_apply_a_due_change_once(due, seeded, another_plane):
     """Both look at once; the change makes one revision."""
     with another_plane(), another_plane():
-        wait_until(lambda: seeded.fetch_one("read_change", id=due)["state"] == "applied")
+        wait_for(lambda: seeded.fetch_one("read_change", id=due)["state"] == "applied", "the due change")
 
     assert seeded.fetch_one("read_change", id=due)["applied_revision"] == 3
     assert seeded.fetch_one("read_chain_head")["id"] == 3
@@ -51,7 +44,8 @@ def test_answers_older_than_a_day_are_forgotten(seeded, owner_url, another_plane
                 [key, age],
             )
         with another_plane():
-            wait_until(lambda: connection.execute("SELECT count(*) FROM idempotency").fetchone() == (1,))
+            counted = "SELECT count(*) FROM idempotency"
+            wait_for(lambda: connection.execute(counted).fetchone(), "one answer", until=(1,))
         assert connection.execute("SELECT key FROM idempotency").fetchone() == ("young",)
 
 
@@ -76,7 +70,7 @@ def test_credentials_that_are_long_over_are_forgotten(seeded, http_as, owner_url
             return [kind for (kind,) in rows]
 
         with another_plane():
-            wait_until(lambda: len(kept()) == 6)
+            wait_for(lambda: len(kept()), "six months", until=6)
         assert kept() == ["once", "once", "session", "session", "token", "token"]
         assert connection.execute("SELECT count(*) FROM access_log").fetchone() == (1,)
 
@@ -96,10 +90,10 @@ def test_the_head_is_anchored_by_schedule(seeded, served, catalogues, tmp_path):
     """A plane that is told a file keeps the chain's head there, and the file follows history."""
     kept = tmp_path / "anchor.json"
     with serving_plane(replace(served, anchor_file=str(kept), anchor_every_s=0.0), catalogues):
-        wait_until(kept.exists)
+        wait_for(kept.exists, "the anchor")
         with seeded.transaction(author="ada") as transaction:
             made = open_and_apply(
                 transaction, catalogues, Proposal(scope="global", reason="on", set={KEY: 0.09})
             )
-        wait_until(lambda: read_anchor(kept).revision == made.revision)
+        wait_for(lambda: read_anchor(kept).revision, "the newest anchor", until=made.revision)
     assert verify(seeded, read_anchor(kept)).whole

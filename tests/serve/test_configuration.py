@@ -2,10 +2,11 @@
 
 import json
 import threading
-import time
 
 import psycopg
 import pytest
+
+from support.waiting import wait_for
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
@@ -206,8 +207,7 @@ def test_whoever_loses_a_race_is_told_what_stands_now(seeded, http_as, owner_url
         psql.execute("UPDATE ftf_config SET base_env = base_env || jsonb_build_object(%s::text, 0.09)", [KEY])
         writer = threading.Thread(target=patch)
         writer.start()
-        while watching.execute(waits).fetchone() == (0,):
-            time.sleep(0.01)
+        wait_for(lambda: watching.execute(waits).fetchone()[0], "a writer that waits")
         psql.commit()
         writer.join()
     (answer,) = answers

@@ -46,7 +46,7 @@ def test_a_page_reads_with_a_token_and_never_with_a_cookie(open_plane):
     url, token, session = open_plane
     bearer = {"Origin": APP, "Authorization": f"Bearer {token}"}
     read = httpx.get(f"{url}/v1/config/global", headers=bearer)
-    with httpx.stream("GET", f"{url}/v1/stream", headers=bearer, timeout=20) as stream:
+    with httpx.stream("GET", f"{url}/v1/stream", headers=bearer, timeout=60) as stream:
         assert grants(stream)["access-control-allow-origin"] == APP
     cookie = {"Cookie": f"setpoint_session={session}"}
     here = httpx.get(f"{url}/v1/me", headers=cookie)

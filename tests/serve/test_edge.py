@@ -166,7 +166,7 @@ def test_a_header_of_one_value_is_not_sent_twice(plane, twice):
 def test_what_is_no_http_is_refused_as_a_problem(plane, sent):
     """A method that no parser knows, TLS to an open port: one shape, and the connection ends."""
     host, port = plane.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(sent)
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

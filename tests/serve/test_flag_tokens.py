@@ -21,7 +21,7 @@ def page_of(plane, http_as):
         assert made.status_code == 201, made.text
         assert made.json()["roles"] == []
         headers = {"Authorization": f"Bearer {made.json()['token']}"}
-        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=20))
+        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=60))
         return opened[-1]
 
     yield page
@@ -58,7 +58,7 @@ def test_a_page_asks_by_its_dimensions_and_by_no_other(seeded, page_of, http_as)
     token = QueryParams(place.partition("?")[2])["stream_token"]
     with httpx.Client(base_url=by_symbol.base_url) as stranger:
         for query, status in (("symbol=A", 200), ("symbol=B", 200), ("", 200), ("profile=demo", 403)):
-            with stranger.stream("GET", f"/v1/stream?{query}&stream_token={token}", timeout=20) as stream:
+            with stranger.stream("GET", f"/v1/stream?{query}&stream_token={token}", timeout=60) as stream:
                 assert stream.status_code == status, query
 
 

@@ -43,7 +43,7 @@ def installed(command, **more):
 def asked(seeded, http_as, plane, owner_url, tmp_path):
     """What a script is to do, and the document that clients are made of."""
     http_as("ada")
-    (tmp_path / "openapi.json").write_bytes(httpx.get(f"{plane}/openapi.json", timeout=20).content)
+    (tmp_path / "openapi.json").write_bytes(httpx.get(f"{plane}/openapi.json", timeout=60).content)
     return {"url": plane, "token": credential(owner_url, "ada", "token"), "key": KEY, "value": 0.25}
 
 

@@ -60,7 +60,7 @@ def test_twins_on_two_servers_write_once(patch, seeded, http_as, owner_url, anot
     http_as("ada")
     with another_plane() as url:
         headers = {"Authorization": f"Bearer {credential(owner_url, 'ada')}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=30) as other:
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as other:
             clients = [http_as("ada"), other] * 8
             with ThreadPoolExecutor(16) as pool:
                 answers = list(pool.map(lambda client: patch("twins", client=client), clients))

@@ -1,7 +1,6 @@
 """A plane tells people of what waits for them, while it serves; what cannot be sent shows and waits."""
 
 import json
-import time
 from dataclasses import replace
 
 import psycopg
@@ -9,14 +8,7 @@ import pytest
 
 from support.planes import clients, serving_plane
 from support.receivers import receiving, targets_file, webhook
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 60
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -43,15 +35,15 @@ def test_people_hear_of_a_change_from_its_proposal_to_its_revision(
         base = client_of("ada").get("/v1/config/global").json()["revision"]
         body = {"scope": "global", "base": base, "reason": "less", "set": {"CVN_HPO_XGB_5M_GAMMA": 0.5}}
         change = client_of("ada").post("/v1/changes", json=body).json()
-        wait_until(lambda: receiver.heard)
+        wait_for(lambda: receiver.heard, "a message")
         # What failed is tried at once when somebody says so; its turn would come in ten seconds.
         with psycopg.connect(owner_url, autocommit=True) as owner:
             again = "UPDATE deliveries SET next_at = now() WHERE error <> '' RETURNING id"
-            wait_until(lambda: owner.execute(again).fetchone())
+            wait_for(lambda: owner.execute(again).fetchone(), "another attempt")
         decision = {"proposal_hash": change["proposal_hash"], "words": "fine"}
         done = client_of("bo").post(f"/v1/changes/{change['id']}/approve", json=decision)
         assert done.json()["state"] == "applied", done.text
-        wait_until(lambda: len(receiver.heard) >= 3)
+        wait_for(lambda: len(receiver.heard) >= 3, "three messages")
     said = [json.loads(heard.body) for heard in receiver.heard]
     assert [one["type"] for one in said] == ["approval_wanted"] * 2 + ["change_applied"]
     assert {one["data"]["link"] for one in said} == {f"https://plane.test/x/changes/{change['id']}"}

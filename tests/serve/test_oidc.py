@@ -15,6 +15,7 @@ from setpoint.serve.access.oidc import LEEWAY_S, Provider, roles_by_group
 from support.identity_provider import CLIENT_ID, CLIENT_SECRET, serving_identities
 from support.planes import open_accounts, serving_plane
 from support.secret_scan import SCAN
+from support.waiting import wait_for
 
 
 @pytest.fixture
@@ -155,9 +156,8 @@ def test_what_the_id_token_leaves_out_is_asked_apart(front, provider, believing)
 @pytest.mark.parametrize(("skew_s", "status"), [(LEEWAY_S - 15, 303), (LEEWAY_S + 15, 401)])
 def test_clocks_may_differ_a_little(front, provider, believing, skew_s, status):
     """A provider whose clock goes half a minute wrong is believed; one that goes further is not."""
-    now = int(time.time())
-    for claims in ({"iat": now + skew_s, "exp": now + 600}, {"iat": now - 600, "exp": now - skew_s}):
-        provider.spoil = claims
+    for claims in ({"iat": skew_s, "exp": 600}, {"iat": -600, "exp": -skew_s}):
+        provider.spoil = {name: int(time.time()) + value for name, value in claims.items()}
         assert log_in(front)[1].status_code == status
 
 
@@ -248,8 +248,7 @@ def test_what_somebody_typed_is_kept_through_a_login_at_the_provider(front, prov
     token = browser.get("/v1/me").json()["csrf_token"]
     with psycopg.connect(believing) as owner:
         owner.execute("UPDATE credentials SET revoked_at = clock_timestamp()")
-    while me(browser) != 401:  # the plane hears of it
-        time.sleep(0.02)
+    wait_for(lambda: me(browser), "the plane to hear of it", until=401)
     words = "typed with care " * 100
     late = browser.post("/changes/1/comment", data={"csrf_token": token, "words": words})
     ticket = re.search(r'href="(/oidc/login\?ticket=[^"]+)"', late.text)[1]

@@ -28,7 +28,7 @@ def entered_as(plane, http_as):
 
     def enter(account, door="dan"):
         once = http_as(door).post(f"/v1/accounts/{account}/once").json()["once"]
-        client = httpx.Client(base_url=plane, timeout=20)
+        client = httpx.Client(base_url=plane, timeout=60)
         opened.append(client)
         session = client.post("/v1/sessions", json={"once": once})
         assert session.status_code == 201, session.text

@@ -179,7 +179,7 @@ def test_a_plain_address_answers_whatever_it_is_asked(open_handed, owner_url, me
     """No answer is a 5xx, and each refusal has the one shape of its address."""
     answered = Counter()
     secrets = {account: credential(owner_url, account) for account in ("stranger", "cy", "robot", "dan")}
-    with httpx.Client(base_url=open_handed, timeout=20) as client:
+    with httpx.Client(base_url=open_handed, timeout=60) as client:
         ask(client, secrets, answered, method, path)
 
     assert sum(answered.values()) >= EXAMPLES

@@ -119,7 +119,7 @@ def test_what_is_made_is_found_where_the_plane_says(below):
     flags = ada.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()
     place = flags["eventStreams"][0]["endpoint"]["requestUri"]
     assert place.startswith("/base/v1/stream?")
-    with httpx.stream("GET", f"{url}{place}", timeout=20) as stream:
+    with httpx.stream("GET", f"{url}{place}", timeout=60) as stream:
         assert stream.status_code == 200
     with httpx.Client(base_url=url) as client:
         broken = client.get("/v1/nothing").json()["type"]
@@ -154,7 +154,7 @@ def test_what_is_no_request_is_a_problem_below_the_path_too(below):
     """The refusal that the server writes before a route is known."""
     url, _ = below
     port = httpx.URL(url).port
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=20)) as line:
+    with closing(socket.create_connection(("127.0.0.1", port), timeout=60)) as line:
         line.sendall(b"nonsense\r\n\r\n")
         answer = b"".join(iter(lambda: line.recv(4096), b"")).partition(b"\r\n\r\n")[2]
     assert json.loads(answer)["type"] == "/base/problems/malformed_request"

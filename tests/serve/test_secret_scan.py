@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import time
 
 import httpx
 import pytest
 
 from setpoint.serve.access.secret import ONCE, SESSION, TOKEN, new_secret
 from support.secret_scan import LOGGERS, SCAN, Scan
+from support.waiting import wait_for
 
 
 def answering(body, status=200):
@@ -69,10 +69,7 @@ def test_the_scan_of_this_run_is_connected(http_as):
 
     assert http_as("cy").get("/v1/me").status_code == 200
     assert SCAN.bodies > bodies
-    until = time.monotonic() + 20
-    while SCAN.lines == lines and time.monotonic() < until:  # the line follows the answer
-        time.sleep(0.01)
-    assert SCAN.lines > lines
+    wait_for(lambda: SCAN.lines > lines, "the line, which follows the answer")
     assert all(SCAN in logging.getLogger(name).handlers for name in LOGGERS)
 
 

@@ -22,7 +22,7 @@ def session_of(plane, http_as, owner_url):
     def log_in(account, agent="tests"):
         set_password(owner_url, account, PASSWORD)
         headers = {"User-Agent": agent.encode("latin-1")}
-        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=20))
+        opened.append(httpx.Client(base_url=plane, headers=headers, timeout=60))
         told = opened[-1].post("/v1/sessions", json={"account": account, "password": PASSWORD})
         assert told.status_code == 201, told.text
         opened[-1].headers["X-CSRF-Token"] = told.json()["csrf_token"]

@@ -17,6 +17,7 @@ from setpoint.serve.hot import feed as feeding
 from setpoint.serve.request_counts import PLAIN
 from setpoint.store import follower
 from support.live_planes import live_plane
+from support.waiting import PATIENCE_S, wait_for
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 CLIENT = "0123456789abcdef" * 2
@@ -84,16 +85,17 @@ def test_a_revision_that_does_not_exist_is_not_waited_for(seeded, cy):
 
 def test_a_revision_of_another_scope_leaves_the_answer_as_it_is(seeded, lively, cy, write):
     """The same bytes and tag, known to hold for the newer revision, without asking the database again."""
-    with psycopg.connect(lively.live.cache._database._server.conninfo()) as watch:
-        entry = None
-        while entry is None:  # nothing is kept before the plane is in touch with the database
-            before = cy.get("/v1/snapshot?symbol=BTCUSDC")
-            entry = lively.live.cache.current((("symbol", "BTCUSDC"),))
-        revision = write(0.05, "symbol=ETHUSDC")
-        while lively.live.feed.newest < revision:
-            watch.execute("SELECT pg_sleep(0.01)")
-        after = cy.get(f"/v1/snapshot?symbol=BTCUSDC&at_least={revision}")
 
+    def look():
+        nonlocal before
+        before = cy.get("/v1/snapshot?symbol=BTCUSDC")
+        return lively.live.cache.current((("symbol", "BTCUSDC"),))
+
+    before = None
+    entry = wait_for(look, "a kept answer: nothing is before the plane is in touch with the database")
+    revision = write(0.05, "symbol=ETHUSDC")
+    wait_for(lambda: lively.live.feed.newest >= revision, "the plane to hear of it")
+    after = cy.get(f"/v1/snapshot?symbol=BTCUSDC&at_least={revision}")
     assert after.content == before.content
     assert int(after.headers["Setpoint-Revision"]) == revision
     assert lively.live.cache.current((("symbol", "BTCUSDC"),)) is entry
@@ -107,15 +109,14 @@ def test_many_who_ask_at_once_cost_one_question(seeded, lively, client_of, write
 
     def counted(context):
         asked.append(context)
-        release.wait(10)
+        release.wait(PATIENCE_S)
         return read(context)
 
     monkeypatch.setattr(lively.live.cache, "_read", counted)
     monkeypatch.setattr(feeding, "TOUCH_S", 60.0)  # a busy machine is no lost database
     client = client_of(lively.url)
     assert client.get("/v1/holders").status_code == 200  # the credential is known
-    while not lively.live.feed.in_touch:  # else each who comes later asks again
-        threading.Event().wait(0.01)
+    wait_for(lambda: lively.live.feed.in_touch, "the database")  # else each who comes later asks again
     answers = []
     threads = [
         threading.Thread(target=lambda: answers.append(client.get("/v1/snapshot?symbol=X")))
@@ -123,11 +124,10 @@ def test_many_who_ask_at_once_cost_one_question(seeded, lively, client_of, write
     ]
     for thread in threads:
         thread.start()
-    while len(lively.server.server_state.tasks) < 16:
-        threading.Event().wait(0.01)
+    wait_for(lambda: len(lively.server.server_state.tasks), "all requests", until=16)
     release.set()
     for thread in threads:
-        thread.join(20)
+        thread.join()
 
     assert {answer.status_code for answer in answers} == {200}
     assert asked == [(("symbol", "X"),)]
@@ -139,9 +139,12 @@ def test_out_of_touch_the_database_itself_is_asked(seeded, plane_settings, clien
         client = client_of(served.url)
         assert value_in(client.get("/v1/snapshot")) != 0.0701
         monkeypatch.setattr(follower.Follower, "_session", lambda _: iter(()))
-        while served.live.feed.in_touch:
+
+        def out_of_touch():
             served.live.feed._follower.sever()
-            threading.Event().wait(0.05)
+            return not served.live.feed.in_touch
+
+        wait_for(out_of_touch, "the loss of touch")
         write(0.0701)
         assert value_in(client.get("/v1/snapshot")) == 0.0701
         write(0.0702)
@@ -158,8 +161,7 @@ def test_without_the_database_there_is_no_old_answer(seeded, server, clone, plan
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{clone}'"  # noqa: S608 - a name made by the fixture
         )
         try:
-            while served.live.feed.in_touch:
-                threading.Event().wait(0.05)
+            wait_for(lambda: not served.live.feed.in_touch, "the loss of touch")
             answer = client.get("/v1/snapshot")
         finally:
             server.administer(f"ALTER DATABASE {clone} ALLOW_CONNECTIONS true")

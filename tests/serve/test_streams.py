@@ -20,19 +20,12 @@ from setpoint.store.connections import Server
 from setpoint.store.database import Database
 from setpoint.store.follower import Follower
 from setpoint.store.server import embedded
-from support.live_planes import PATIENCE_S, live_plane, reading
+from support.live_planes import live_plane, reading
 from support.plane_process import PlaneProcess, plane_environ
+from support.waiting import PATIENCE_S, wait_for
 
 #: A stream whose reader has left is noticed at the next beat: a plane that a test stops need not wait for it.
 QUICK_BEAT_S = 0.2
-
-
-def eventually(found):
-    """Wait until ``found()`` is true."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not found():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def stuck_reader(served, client):
@@ -85,7 +78,7 @@ def test_a_reader_that_comes_back_misses_nothing(seeded, cy, write):
 def test_a_new_reader_is_told_where_it_stands(seeded, lively, cy, write):
     """It gets the newest revision as an id without an event, so that it can come back from there."""
     revision = write(0.07)
-    eventually(lambda: lively.live.feed.newest == revision)
+    wait_for(lambda: lively.live.feed.newest, "so many", until=revision)
     with cy.stream("GET", "/v1/stream") as response:
         text = ""
         for piece in response.iter_text():
@@ -203,11 +196,11 @@ def test_a_reader_that_does_not_read_costs_nothing_and_ends_on_the_newest(
     with live_plane(plane_settings, beat_s=QUICK_BEAT_S, send_buffer_bytes=4096) as served:
         client = client_of(served.url)
         slow = stuck_reader(served, client)
-        eventually(lambda: served.live.streams == 1)
+        wait_for(lambda: served.live.streams, "so many", until=1)
         with psycopg.connect(owner_url, autocommit=True) as owner:
             many_revisions(owner)
         newest = write(0.09)
-        eventually(lambda: served.live.feed.newest == newest)
+        wait_for(lambda: served.live.feed.newest, "so many", until=newest)
         held = [c.transport.get_write_buffer_size() for c in served.server.server_state.connections]
         remembered = len(served.live.feed._known)
         read = b""
@@ -228,11 +221,11 @@ def test_a_reader_that_never_reads_is_given_up(database, plane_settings, client_
         client = client_of(served.url)
         slow = stuck_reader(served, client)
         with reading(client) as events, psycopg.connect(owner_url, autocommit=True) as owner:
-            eventually(lambda: served.live.streams == 2)
+            wait_for(lambda: served.live.streams, "so many", until=2)
             owner.execute("INSERT INTO ftf_config (scope, base_env) VALUES ('global', '{}')")
             many_revisions(owner)
             assert [int(next(events).id) for _ in range(4001)] == list(range(1, 4002))
-            eventually(lambda: served.live.streams == 1)
+            wait_for(lambda: served.live.streams, "so many", until=1)
             owner.execute("UPDATE ftf_config SET base_env = '{}'")
             assert int(next(events).id) == 4002
         slow.close()
@@ -242,7 +235,7 @@ def test_a_reader_that_left_is_noticed(seeded, lively, cy):
     """A closed connection is no open stream any more, at the next beat."""
     with reading(cy):
         assert lively.live.streams == 1
-    eventually(lambda: lively.live.streams == 0)
+    wait_for(lambda: lively.live.streams, "so many", until=0)
 
 
 def test_open_streams_do_not_hold_up_a_stop(seeded, plane_settings, client_of):
@@ -251,7 +244,7 @@ def test_open_streams_do_not_hold_up_a_stop(seeded, plane_settings, client_of):
         client = client_of(served.url)
         opened = [reading(client) for _ in range(20)]
         streams = [stream.__enter__() for stream in opened]
-        eventually(lambda: served.live.streams == 20)
+        wait_for(lambda: served.live.streams, "so many", until=20)
         served.stop()
         assert [list(events) for events in streams] == [[]] * 20
         for stream in opened:
@@ -280,7 +273,7 @@ def test_a_stream_ends_with_what_its_reader_was_let_in_by(seeded, lively, cy, ow
     """However it was opened: a disabled account, no role, a revoked or ended credential end it for good."""
     told = cy.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()["eventStreams"][0]
     path = told["endpoint"]["requestUri"] if door == "stream_token" else "/v1/stream"
-    with httpx.Client(base_url=lively.url, timeout=20) as anonymous:
+    with httpx.Client(base_url=lively.url, timeout=60) as anonymous:
         client = anonymous if door == "stream_token" else cy
         with reading(client, path) as events:
             with psycopg.connect(owner_url) as owner:

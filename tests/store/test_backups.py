@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from setpoint.store.schema import shipped
 from setpoint.store.server import embedded
 from support.documents import propose, write_document
 from support.faults import small_disk
+from support.waiting import PATIENCE_S, wait_for
 
 
 def write(settings, text, scope="global", author="ada"):
@@ -492,16 +492,12 @@ def test_a_restore_that_is_killed_leaves_the_old_database_serving(home, kept_bac
     process = subprocess.Popen([sys.executable, "-c", RESTORE, str(kept_backup)], env=environ)
     busy = "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'setpoint_restored%'"
     with owner_of(home, "postgres") as admin:
-        deadline = time.monotonic() + 60
-        while not admin.execute(busy).fetchone()[0]:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
+        wait_for(lambda: admin.execute(busy).fetchone()[0], "the middle of a restore", process)
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=20)
+        process.wait(PATIENCE_S)
         assert scopes(home) == ["profile=now"]
         assert len(databases(home)) == 2
-        while admin.execute(busy).fetchone()[0]:
-            assert time.monotonic() < deadline
+        wait_for(lambda: not admin.execute(busy).fetchone()[0], "the end of its sessions")
     kept = restore_backup(home, kept_backup, replace=True).kept
     assert databases(home) == sorted(["setpoint", kept])
 

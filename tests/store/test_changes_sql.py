@@ -21,6 +21,7 @@ from setpoint.errors import (
     StaleRevision,
 )
 from support.documents import EVERY_CHANGE, apply, over, propose, revisions, write_document
+from support.waiting import wait_for
 
 RATE, HIGH = "CVN_HPO_XGB_5M_LEARNING_RATE", "CVN_HPO_XGB_5M_LEARNING_RATE_RANGE_MAX"
 GENESIS = "0" * 64
@@ -830,7 +831,7 @@ def in_threads(work, count):
     ended, barrier = [None] * count, threading.Barrier(count)
 
     def run(number):
-        barrier.wait(30)
+        barrier.wait(60)
         try:
             ended[number] = work(number)
         except Exception as problem:  # noqa: BLE001 - a thread's failure must reach the test
@@ -903,8 +904,7 @@ def test_overlays_applied_at_the_same_instant_see_each_other(ada, owner_url):
 def wait_for_a_waiting_session(owner_url):
     with psycopg.connect(owner_url, autocommit=True) as owner:
         query = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        while not owner.execute(query).fetchall():
-            pass
+        wait_for(lambda: owner.execute(query).fetchall(), "a waiting session")
 
 
 @pytest.mark.whole_machine

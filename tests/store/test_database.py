@@ -26,6 +26,7 @@ from setpoint.store import database as module
 from setpoint.store.database import Database
 from setpoint.store.driver_errors import translate
 from support.documents import write_document
+from support.waiting import wait_for
 
 
 def add_query(monkeypatch, statement, name="probe"):
@@ -169,12 +170,14 @@ def test_killed_embedded_server_is_restarted_by_the_next_transaction(tmp_path):
         write_document(database, '{"a": 1}')
         killed = database._server._attachment.listening.postmaster_pid
         os.kill(killed, signal.SIGKILL)
-        rows = []
-        # A backend may outlive its postmaster a while, and answer.
-        while database._server._attachment.listening.postmaster_pid == killed:
+
+        def look():
+            # A backend may outlive its postmaster a while, and answer.
             with suppress(DatabaseUnavailable):
                 rows = database.fetch_all("read_scopes")
-        assert [row["text"] for row in rows] == ['{"a": 1}']
+                return database._server._attachment.listening.postmaster_pid != killed and rows
+
+        assert [row["text"] for row in wait_for(look, "the next server")] == ['{"a": 1}']
         assert write_document(database, '{"a": 1}', "profile=demo")["revision"] == 2
 
 

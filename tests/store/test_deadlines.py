@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from contextlib import ExitStack
 
 import psycopg
@@ -14,12 +13,12 @@ from setpoint.store.connections import Server, connect_app, connect_owner
 from setpoint.store.database import APP, Database
 from setpoint.store.deadlines import within
 from setpoint.store.follower import Follower
+from support.waiting import PATIENCE_S, wait_for
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """Wait for a fraction of a second where one would wait for minutes."""
-    monkeypatch.setitem(connections.TRANSACTION_S, APP, 0.3)
     for module, name, limit_s in (
         (connections, "OWNER_S", 0.3),
         (connections, "CONNECT_TIMEOUT_S", 2),
@@ -29,19 +28,23 @@ def impatient(monkeypatch):
         monkeypatch.setattr(module, name, limit_s)
 
 
-def test_a_statement_and_a_commit_end(database, impatient, stop):
+def test_a_statement_and_a_commit_end(database, monkeypatch, stop):
     """Both say that time ran out; of the commit it is said that its outcome is unknown; then all is well."""
     database.fetch_all("read_scopes")
-    with stop(), pytest.raises(DatabaseUnavailable, match="did not answer in time"):
-        database.fetch_all("read_scopes")
+    with stop(), monkeypatch.context() as brief:
+        brief.setitem(connections.TRANSACTION_S, APP, 0.3)
+        with pytest.raises(DatabaseUnavailable, match="did not answer in time"):
+            database.fetch_all("read_scopes")
 
     with (  # noqa: PT012 - it is the commit after the block that raises
+        monkeypatch.context() as brief,
         ExitStack() as held,
         pytest.raises(DatabaseUnavailable, match=r"in time.*outcome is unknown"),
-        database.transaction() as transaction,
     ):
-        transaction.fetch_all("read_scopes")
-        held.enter_context(stop())
+        brief.setitem(connections.TRANSACTION_S, APP, 2.0)  # it must come to its commit
+        with database.transaction() as transaction:
+            transaction.fetch_all("read_scopes")
+            held.enter_context(stop())
     database.fetch_all("read_scopes")
 
 
@@ -57,14 +60,13 @@ def test_closing_ends_the_transactions_of_other_threads(settings, stop):
     with stop():
         reader = threading.Thread(target=read)
         reader.start()
-        while not database._lent:
-            time.sleep(0.01)
+        wait_for(lambda: database._lent, "the reader")
         database.close()
-        reader.join(30)
+        reader.join(PATIENCE_S)
     assert len(said) == 1
 
 
-def test_sessions_beside_the_pool_end(settings, owner_url, impatient, stop):
+def test_sessions_beside_the_pool_end(settings, owner_url, impatient, stop, caplog):
     """The owner's, a look of the follower and a look at the server's state: each connects, then hangs."""
     told = []
     with Server(settings) as server:
@@ -74,9 +76,10 @@ def test_sessions_beside_the_pool_end(settings, owner_url, impatient, stop):
         with stop():
             following = threading.Thread(target=lambda: told.extend(news))
             following.start()
-            time.sleep(0.7)  # its look is cut meanwhile, and it connects anew
+            cut = "event=revisions_not_followed"
+            wait_for(lambda: cut in caplog.text, "its look to be cut; it connects anew")
             follower.close()
-            following.join(30)
+            following.join(PATIENCE_S)
             assert not following.is_alive()
 
     with (  # noqa: PT012 - stopped until after the end
@@ -125,11 +128,11 @@ def test_a_child_of_a_fork_has_deadlines_too(settings):
     child = os.fork()
     if child == 0:
         with connect_app(settings.database_url) as connection, within(connection, 0.2) as use:
-            for _ in range(500):
-                if use.is_severed:
-                    os._exit(0)
-                time.sleep(0.01)
-        os._exit(1)
+            try:
+                wait_for(lambda: use.is_severed, "the deadline")
+                os._exit(0)
+            finally:
+                os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
@@ -139,5 +142,5 @@ def test_closing_does_not_wait_for_a_server_that_starts(settings):
     ended = threading.Thread(target=server.close)
     with server._lock:
         ended.start()
-        ended.join(30)
+        ended.join(PATIENCE_S)
         assert not ended.is_alive()

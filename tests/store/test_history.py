@@ -353,7 +353,7 @@ def test_listener_is_told_of_a_committed_revision(database, app_url):
         with pytest.raises(ZeroDivisionError):
             write_then_fail(database, "insert_document", scope="profile=demo", text="{}")
         write(database, '{"a": 1}')
-        [told] = listener.notifies(timeout=10, stop_after=1)
+        [told] = listener.notifies(timeout=60, stop_after=1)
     assert json.loads(told.payload) == {"id": 1, "scope": "global"}
 
 

@@ -1,7 +1,7 @@
 """Events are split by the month in which they came: no row waits for one, and an old one goes as a whole."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import date
 from hashlib import sha256
 
 import psycopg
@@ -12,8 +12,9 @@ from setpoint.errors import ConflictError, ForbiddenError, MissingError
 from setpoint.record.events import Line, list_events, record_events
 from setpoint.store.months import drop_month, list_months, make_months
 from setpoint.store.owner_transaction import owner_transaction
+from support.waiting import wait_for
 
-OLD, NOW = date(2025, 1, 1), datetime.now(UTC).date().replace(day=1)
+OLD = date(2025, 1, 1)
 #: Rows as they were received long before their month was split off.
 LONG_AGO = """
     INSERT INTO event_log (received_at, source, sequence, name, level, run, unit, event_id, fields, line)
@@ -38,6 +39,12 @@ def partitions(owner):
     return dict(found)
 
 
+def newest_month(owner):
+    """Return the first day of the month in which the last line came: no clock is asked twice."""
+    query = "SELECT date_trunc('month', max(received_at) AT TIME ZONE 'UTC')::date FROM event_log"
+    return owner.execute(query).fetchone()[0]
+
+
 @pytest.fixture
 def owner(owner_url):
     with psycopg.connect(owner_url, autocommit=True) as session:
@@ -51,9 +58,9 @@ def test_whoever_writes_first_makes_the_month(database, owner):
         deliver(database, (0, "event=a ts=9999-12-31T23:59:59Z"), (1, "event=b ts=0001-01-01T00:00:00Z")) == 2
     )
 
-    assert partitions(owner) == {f"event_log_{NOW:%Y_%m}": 2}
+    assert partitions(owner) == {f"event_log_{newest_month(owner):%Y_%m}": 2}
     made = [(month.of_table, month.month) for month in list_months(database)]
-    assert made[0] == ("event_log", NOW)
+    assert made[0] == ("event_log", newest_month(owner))
     assert len(made) == 4
 
 
@@ -68,7 +75,7 @@ def test_a_line_and_an_id_are_kept_once_over_months(database, owner):
     assert deliver(database, *again) == 0
     assert deliver(database, *again, source="more") == 0
 
-    assert partitions(owner) == {"event_log_2025_01": 4, f"event_log_{NOW:%Y_%m}": 1}
+    assert partitions(owner) == {"event_log_2025_01": 4, f"event_log_{newest_month(owner):%Y_%m}": 1}
     events = list_events(database, limit=10)
     assert [event.sequence for event in events] == [0, 1, 2, 3, 4]
     assert list_events(database, limit=2, after=events[2].id) == events[3:]
@@ -82,7 +89,7 @@ def test_a_month_that_cannot_be_made_keeps_nobody_from_writing(database, owner, 
         assert partitions(owner) == {"event_log_rest": 1}
     assert deliver(database, (1, "event=b")) == 1
 
-    assert partitions(owner) == {f"event_log_{NOW:%Y_%m}": 2}
+    assert partitions(owner) == {f"event_log_{newest_month(owner):%Y_%m}": 2}
 
 
 def test_who_reads_or_writes_while_a_month_is_made_waits_and_misses_nothing(database, owner_url, owner):
@@ -96,14 +103,14 @@ def test_who_reads_or_writes_while_a_month_is_made_waits_and_misses_nothing(data
         maker.execute("SELECT make_months(true)")
         read = pool.submit(list_events, database, limit=10)
         written = pool.submit(deliver, database, (1, "event=b"))
-        while owner.execute(WAITING).fetchone() != (2,):
-            assert not read.done()
-            assert not written.done()
+        wait_for(lambda: owner.execute(WAITING).fetchone(), "both to wait", until=(2,))
+        assert not read.done()
+        assert not written.done()
         maker.commit()
         assert [event.name for event in read.result()][:1] == ["a"]
         assert written.result() == 1
 
-    assert partitions(owner) == {f"event_log_{NOW:%Y_%m}": 2}
+    assert partitions(owner) == {f"event_log_{newest_month(owner):%Y_%m}": 2}
 
 
 def test_a_month_is_guarded_as_the_whole(database, owner, app_url):
@@ -111,14 +118,14 @@ def test_a_month_is_guarded_as_the_whole(database, owner, app_url):
     deliver(database, (0, "event=a"))
     changed = ("DELETE FROM {}", "UPDATE {} SET name = 'x'", "TRUNCATE {}")
     used = ("SELECT FROM {}", "INSERT INTO {} DEFAULT VALUES", "DROP TABLE {}")
-    for table in (f"event_log_{NOW:%Y_%m}", "event_log_rest"):
+    for table in (f"event_log_{newest_month(owner):%Y_%m}", "event_log_rest"):
         for statement in changed:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 owner.execute(statement.format(table))
         for statement in (*changed, *used):
             with psycopg.connect(app_url) as app, pytest.raises(psycopg.errors.InsufficientPrivilege):
                 app.execute(statement.format(table))
-    assert partitions(owner) == {f"event_log_{NOW:%Y_%m}": 1}
+    assert partitions(owner) == {f"event_log_{newest_month(owner):%Y_%m}": 1}
 
 
 def test_the_owner_drops_a_month_that_is_over(database, owner, settings):
@@ -136,7 +143,7 @@ def test_the_owner_drops_a_month_that_is_over(database, owner, settings):
     for table, month, refusal in (
         ("event_log", OLD, MissingError),
         ("finetune_runs", OLD, MissingError),
-        ("event_log", NOW, ConflictError),
+        ("event_log", newest_month(owner), ConflictError),
     ):
         with pytest.raises(refusal), owner_transaction(settings, author="dan") as transaction:
             drop_month(transaction, table, month)

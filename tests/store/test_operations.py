@@ -14,8 +14,7 @@ from setpoint.store.database import Database
 from setpoint.store.schema import shipped
 from setpoint.store.server import embedded
 from support.documents import write_document
-
-PATIENCE_S = 30
+from support.waiting import PATIENCE_S
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_two_migrators_at_once_apply_each_migration_once(empty_url):
     applied, failures, barrier = [], [], threading.Barrier(4)
 
     def run():
-        barrier.wait(30)
+        barrier.wait(60)
         try:
             applied.extend(migrate(empty_url))
         except SetpointError as problem:

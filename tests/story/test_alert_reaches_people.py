@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,9 +20,9 @@ from setpoint.serve.server import _config, listen
 from support.debian_programs import program, running
 from support.plane_process import free_port
 from support.runbook_steps import PARTS, steps_of
+from support.waiting import wait_for
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "observability"
-PATIENCE_S = 60
 pytestmark = pytest.mark.real
 
 
@@ -62,10 +61,7 @@ class Receiver:
 
     def until(self, is_so):
         """Wait until what was heard is so."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_so():
-            assert time.monotonic() < deadline, dict(self.received)
-            time.sleep(0.1)
+        wait_for(is_so, "what is to be heard", told=lambda: dict(self.received))
 
 
 @pytest.fixture
@@ -138,7 +134,7 @@ def alerting(folder, scraped, receiver):
 
 def states(watching, name):
     """Return how the Alertmanager holds the alerts of a name."""
-    held = httpx.get(f"{watching.alertmanager}/api/v2/alerts", timeout=20).json()
+    held = httpx.get(f"{watching.alertmanager}/api/v2/alerts", timeout=60).json()
     return {one["status"]["state"] for one in held if one["labels"]["alertname"] == name}
 
 

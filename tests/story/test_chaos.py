@@ -26,6 +26,7 @@ from support.planes import credential, open_accounts
 from support.shifted_clock import make_clocks
 from support.sweep_home import TINY, Home
 from support.training_machine import make_machine, told_events
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.real
 
@@ -83,9 +84,9 @@ class Caller(threading.Thread):
             self.longest_s = max(self.longest_s, time.monotonic() - began)
 
     def until_answered(self, *request, **more):
-        while (answer := self.asked(*request, **more)) is None:
-            time.sleep(0.1)
-        return answer
+        return wait_for(
+            lambda: self.asked(*request, **more), "an answer", until=lambda answer: answer is not None
+        )
 
 
 class Writer(Caller):
@@ -145,9 +146,12 @@ class Trainer(Caller):
         if done.code == UnavailableError.exit_code and not new:
             return  # nothing was pinned
         (run,) = new
-        while done.code == UnavailableError.exit_code:
-            time.sleep(0.5)
-            done = self.machine.run("sweep", "--json", "--resume", run)
+        if done.code == UnavailableError.exit_code:
+            done = wait_for(
+                lambda: self.machine.run("sweep", "--json", "--resume", run),
+                "the plane",
+                until=lambda done: done.code != UnavailableError.exit_code,
+            )
         assert done.code == 0, done.err
         self.acknowledged.append(run)
 

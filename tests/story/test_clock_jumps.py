@@ -27,13 +27,13 @@ from setpoint.store.server import embedded
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts, set_password
 from support.shifted_clock import make_clocks
+from support.waiting import PATIENCE_S, wait_for
 
 pytestmark = pytest.mark.real
 
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 #: Longer than a session lives, and than anything here is believed.
 LONG_H = 13
-PATIENCE_S = 60
 NOTED_BEFORE_NOW = "SELECT (restore_probe_noted() ->> 'answered_at')::timestamptz <= clock_timestamp()"
 
 
@@ -57,7 +57,7 @@ class Site:
 
     def as_(self, account, kind="session"):
         held = {"Authorization": f"Bearer {credential(self.owner_url, account, kind, lives_s=12 * 3600)}"}
-        client = httpx.Client(base_url=self.plane.url, headers=held, timeout=20)
+        client = httpx.Client(base_url=self.plane.url, headers=held, timeout=60)
         self.open.append(client)
         return client
 
@@ -126,20 +126,12 @@ def site(running):
         running.open.pop().close()
 
 
-def wait_until(holds):
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
-
-
 @pytest.mark.parametrize("hours", [LONG_H, -LONG_H])
 def test_the_planes_clock_ends_nobodys_access(site, hours):
     """Sessions, tokens and streams are judged by the database's clock: by no other are they over or new."""
     session, token = site.as_("ada"), site.as_("cy", "token")
     first = session.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()["eventStreams"][0]
-    with httpx.stream("GET", site.plane.url + first["endpoint"]["requestUri"], timeout=20) as opened:
+    with httpx.stream("GET", site.plane.url + first["endpoint"]["requestUri"], timeout=60) as opened:
         pieces = opened.iter_text()
         assert next(pieces)
         site.of_plane.set(hours)
@@ -148,10 +140,10 @@ def test_the_planes_clock_ends_nobodys_access(site, hours):
         assert session.get("/v1/me").status_code == token.get("/v1/me").status_code == 200
         again = session.post("/ofrep/v1/evaluate/flags", json={"context": {}}).json()["eventStreams"][0]
         for found in (first, again):
-            with httpx.stream("GET", site.plane.url + found["endpoint"]["requestUri"], timeout=20) as fresh:
+            with httpx.stream("GET", site.plane.url + found["endpoint"]["requestUri"], timeout=60) as fresh:
                 assert fresh.status_code == 200
         revision = site.change(session, round(0.08 + hours / 10_000, 4))["revision"]
-        wait_until(lambda: f"id: {revision}\n" in next(pieces))
+        wait_for(lambda: next(pieces), "the revision", until=lambda piece: f"id: {revision}\n" in piece)
 
 
 def test_the_databases_clock_set_back_makes_nobody_wait_for_it_to_catch_up(site):
@@ -177,12 +169,12 @@ def test_the_databases_clock_set_back_makes_nobody_wait_for_it_to_catch_up(site)
     for _ in range(8):
         httpx.post(f"{site.plane.url}/v1/sessions", json=log_in | {"password": "wrong"})
     assert httpx.post(f"{site.plane.url}/v1/sessions", json=log_in).status_code == 429
-    wait_until(lambda: held("A"))
+    wait_for(lambda: held("A"), "a report")
     site.of_database.set(-3)
 
     assert httpx.post(f"{site.plane.url}/v1/sessions", json=log_in).status_code == 201
     assert deliver("spool-after-1", 10).status_code == 200
-    wait_until(lambda: held("B"))
+    wait_for(lambda: held("B"), "a report")
     noted = site.asked(NOTED_BEFORE_NOW)[0]
     assert noted in {None, True}
     assert gone.get("/v1/me").status_code == 401
@@ -200,7 +192,7 @@ def test_a_schedule_fires_once_and_by_the_databases_clock_alone(site):
     assert site.state(change) == "proposed"
 
     site.of_database.set(3)
-    wait_until(lambda: site.state(change) == "applied")
+    wait_for(lambda: site.state(change), "the due change", until="applied")
     revision = site.asked("SELECT applied_revision FROM changes WHERE id = %s", change)[0]
     site.of_database.set(-3)
     later = site.change(site.as_("ada"), 0.062)  # logged in by the clock as it is now: a proof is fresh
@@ -241,7 +233,7 @@ def test_a_watch_hears_on_whatever_the_clients_clock_says(site, hours):
             watching.stdin.flush()
             return watching.stdout.readline().split()
 
-        now = wait_until(lambda: (found := at_boundary())[0] != before and found)
+        now = wait_for(at_boundary, "the change", until=lambda found: found[0] != before)
         assert now[1] == "0"
     finally:
         watching.kill()

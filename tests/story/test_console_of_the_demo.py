@@ -52,7 +52,7 @@ def test_two_people_play_a_review_on_what_the_demo_left(tmp_path):
 @contextmanager
 def entered(url, people, name):
     """Log in with the printed password."""
-    with httpx.Client(base_url=url, timeout=20) as client:
+    with httpx.Client(base_url=url, timeout=60) as client:
         form = {"account": name, "password": people[name][0]}
         assert client.post("/login", data=form).status_code == 303
         yield client

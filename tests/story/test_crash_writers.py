@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,12 +23,12 @@ from setpoint.settings import Settings
 from setpoint.store.database import Database
 from setpoint.store.server import embedded
 from support.documents import revisions
+from support.waiting import PATIENCE_S, wait_for
 
 #: Eight writers keep PostgreSQL as busy as it can be.
 pytestmark = pytest.mark.whole_machine
 
 WRITERS, CHANGES, KILLS = 8, 2000, 4
-PATIENCE_S = 240.0
 KEYS = ("COUNT_M_RED", "COUNT_M_GREEN", "COUNT_M_BLUE")
 SCOPES = ("global", "place=here", "place=there")
 HEAD = """
@@ -67,7 +66,7 @@ class Notes:
         return len(self.acknowledged) >= CHANGES or bool(self.failures)
 
 
-def write_until_done(settings, catalogues, number, notes, deadline):
+def write_until_done(settings, catalogues, number, notes):
     """Make one change after another; each is tried until its outcome is known, or cannot be."""
     choose = random.Random(number)  # noqa: S311 - which key is no secret
     with Database.open(settings) as database:
@@ -78,7 +77,7 @@ def write_until_done(settings, catalogues, number, notes, deadline):
                 scope=scope, reason=f"writer {number}, change {serial}", set={key: value}, new_scope=True
             )
             told = None
-            while told is None and not notes.done and time.monotonic() < deadline:
+            while told is None and not notes.done:
                 told = attempt(database, catalogues, proposal)
             if told is None:
                 return
@@ -97,21 +96,21 @@ def attempt(database, catalogues, proposal):
     return made.revision
 
 
-def kill_now_and_then(settings, notes, deadline):
+def kill_now_and_then(settings, notes):
     """SIGKILL the postmaster after random numbers of changes; returns the pids that were killed."""
     killed = []
     moments = random.Random(7).sample(range(100, CHANGES - 100), KILLS)  # noqa: S311 - no secret either
     for after in sorted(moments):
-        while len(notes.acknowledged) < after and not notes.failures and time.monotonic() < deadline:
-            time.sleep(0.01)
-        listening = embedded.layout_of(settings).listening()
-        while listening is None or listening.postmaster_pid in killed:
-            assert time.monotonic() < deadline, "the server did not come back"
-            time.sleep(0.02)
-            listening = embedded.layout_of(settings).listening()
-        os.kill(listening.postmaster_pid, signal.SIGKILL)
-        killed.append(listening.postmaster_pid)
+        wait_for(lambda: len(notes.acknowledged) >= after or notes.failures, f"{after} changes")  # noqa: B023 - at once
+        postmaster = wait_for(lambda: another_postmaster(settings, killed), "the server to come back")
+        os.kill(postmaster, signal.SIGKILL)
+        killed.append(postmaster)
     return killed
+
+
+def another_postmaster(settings, killed):
+    listening = embedded.layout_of(settings).listening()
+    return listening is not None and listening.postmaster_pid not in killed and listening.postmaster_pid
 
 
 @pytest.fixture
@@ -134,21 +133,21 @@ def counting(tmp_path):
 @pytest.fixture
 def survived(own_server, counting):
     """The notes of all writers and the database after the last kill."""
-    notes, deadline = Notes(), time.monotonic() + PATIENCE_S
+    notes = Notes()
     with Database.open(own_server) as database:
         zero = Proposal(scope="global", reason="start", set=dict.fromkeys(KEYS, 0))
         assert attempt(database, counting, zero) == 1
 
     def run(number):
         try:
-            write_until_done(own_server, counting, number, notes, deadline)
+            write_until_done(own_server, counting, number, notes)
         except Exception as problem:  # noqa: BLE001 - a thread's failure must reach the test
             notes.failures.append(problem)
 
     writers = [threading.Thread(target=run, args=[number]) for number in range(1, WRITERS + 1)]
     for writer in writers:
         writer.start()
-    killed = kill_now_and_then(own_server, notes, deadline)
+    killed = kill_now_and_then(own_server, notes)
     for writer in writers:
         writer.join(PATIENCE_S)
     assert notes.failures == []

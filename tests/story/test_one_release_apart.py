@@ -6,7 +6,6 @@ Nothing is released yet: the other release is a commit of this repository, whose
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ from setpoint.store.server import embedded
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.sweep_home import TINY
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.real
 
@@ -82,7 +82,7 @@ def test_a_client_of_one_release_works_with_a_plane_of_another(other, tmp_path, 
             SETPOINT_HOME=str(tmp_path / "client"), SETPOINT_URL=plane.url, PYTHONPATH=str(client_source),
             SETPOINT_TOKEN=credential(owner, "robot", "token"), OMP_NUM_THREADS="1",
         )  # fmt: skip
-        with httpx.Client(base_url=plane.url, headers=session, timeout=30) as ada:
+        with httpx.Client(base_url=plane.url, headers=session, timeout=60) as ada:
             tiny = {**TINY, "CVN_FTF_FOLD_COUNT": 1}
             made = ada.post("/v1/scopes", json={"scope": SCOPE, "set": tiny, "reason": "small"})
             assert made.status_code == 201, made.text
@@ -116,14 +116,13 @@ def follow(ada, environ):
         tag = ada.get("/v1/config/global").headers["ETag"]
         body = {"set": {KEY: 0.09}, "reason": "quicker"}
         assert ada.patch("/v1/config/global", json=body, headers={"If-Match": tag}).status_code == 200
-        deadline = time.monotonic() + 60
-        while True:
+
+        def at_boundary():
             client.stdin.write("\n")
             client.stdin.flush()
-            if json.loads(client.stdout.readline()) == [0.09, False]:
-                return
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+            return json.loads(client.stdout.readline())
+
+        wait_for(at_boundary, "the change", client, until=[0.09, False])
     finally:
         client.kill()
         client.communicate()

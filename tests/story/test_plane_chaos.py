@@ -29,8 +29,9 @@ from setpoint.store.server import embedded
 from support.documents import revisions
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
-from support.sweep_home import ADA, TINY, Home, finish, wait_for
+from support.sweep_home import ADA, TINY, Home, finish
 from support.training_machine import make_machine, told_events
+from support.waiting import PATIENCE_S, wait_for
 
 #: Two plane processes, four writers, three watches and a sweep at once.
 pytestmark = pytest.mark.whole_machine
@@ -41,7 +42,6 @@ KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
 KILLS = ("postgres", "plane", "worker", "postgres", "plane", "postgres")
 SWEPT_SCOPE, UNITS = "profile=half", 15
 IMPATIENT = Patience(connect_s=2.0, read_s=10.0, total_s=10.0, attempts=3)
-PATIENCE_S = 150.0
 
 
 @dataclass
@@ -102,14 +102,15 @@ def write(site, client, scope, reason, value):
 
 def insist(site, ask):
     """Ask the same again until there is an answer."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
+
+    def look():
         try:
-            return ask()
-        except UnavailableError:
-            site.notes.unanswered.append(time.monotonic())
-            assert time.monotonic() < deadline, "the plane did not come back"
-            time.sleep(0.1)
+            return [ask()]
+        except UnavailableError as problem:
+            site.notes.unanswered.append(problem)
+            return []
+
+    return wait_for(look, "the plane to come back")[0]
 
 
 def kill_at_random(site):

@@ -55,13 +55,13 @@ def test_slow_heads_and_bodies_hold_up_nobody(plane, owner_url):
     slow = []
     try:
         with (
-            httpx.Client(base_url=plane.url, headers=ours, timeout=30) as ada,
+            httpx.Client(base_url=plane.url, headers=ours, timeout=60) as ada,
             ada.stream("GET", "/v1/stream") as stream,
         ):
             lines = stream.iter_lines()
             next(lines)
             for number in range(EACH * len(kinds)):
-                one = socket.create_connection(("127.0.0.1", plane.port), timeout=30)
+                one = socket.create_connection(("127.0.0.1", plane.port), timeout=60)
                 one.setblocking(False)
                 slow.append(one)
                 sent = kinds[number % len(kinds)]

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from support.plane_process import free_port
+from support.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 #: Made by `make test-real`, from requirements/airflow.txt.
 ENVIRONMENT = ROOT / ".venv-airflow"
-#: How long a test waits for what must come, in seconds; far longer than it takes.
-PATIENCE_S = 150
 FTF = "setpoint_ftf"
 PERSON, PASSWORD = "mae", "only-of-this-airflow"
 
@@ -95,7 +93,7 @@ class AirflowSite:
                 process.wait(timeout=10)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=10)
+            process.wait(timeout=60)
 
     def start(self, *arguments: str) -> None:
         """Start a part of Airflow as a process that leads its own group."""
@@ -124,7 +122,7 @@ class AirflowSite:
             f"http://127.0.0.1:{self.port}/{door}/{path}",
             json=body,
             headers={"Authorization": f"Bearer {self._token}"},
-            timeout=30,
+            timeout=60,
         )
 
     def trigger(self, run: str, dag: str = FTF, **conf: Any) -> None:
@@ -163,21 +161,20 @@ class AirflowSite:
 
     def wait_for(self, condition: Callable[[], Any], what: str) -> Any:
         """Wait until a condition holds, while everything that was started lives."""
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            with suppress(httpx.TransportError):
-                if found := condition():
-                    return found
-            gone = [process for process in self.processes if process.poll() is not None]
-            assert not gone, f"{gone} ended while {what} was waited for\n{self._told()}"
-            assert time.monotonic() < deadline, f"waited in vain for {what}\n{self._told()}"
-            time.sleep(0.2)
+
+        def look() -> Any:
+            try:
+                return condition()
+            except httpx.TransportError:
+                return None
+
+        return wait_for(look, what, *self.processes, told=self._told)
 
     def _log_in(self) -> bool:
         answer = httpx.post(
             f"http://127.0.0.1:{self.port}/auth/token",
             json={"username": PERSON, "password": PASSWORD},
-            timeout=30,
+            timeout=60,
         )
         self._token = answer.json().get("access_token", "")
         return bool(self._token)

@@ -23,7 +23,7 @@ class Person:
     def __init__(self, plane: str, owner_url: str, account: str) -> None:
         self.secret = credential(owner_url, account)
         self.account = account
-        self._client = httpx.Client(base_url=plane, cookies={SESSION_COOKIE: self.secret}, timeout=20)
+        self._client = httpx.Client(base_url=plane, cookies={SESSION_COOKIE: self.secret}, timeout=60)
 
     def read(self, path: str, status: int = 200, **query: str) -> str:
         """Return a page's text with its entities read."""

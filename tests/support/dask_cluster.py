@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from support.sweep_home import PATIENCE_S, wait_for
+from support.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class DaskCluster:
         self._known.unlink(missing_ok=True)
         own = ("--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={self._known}")
         self.scheduler = self._run("scheduler", *own, *of_scheduler)
-        wait_for(self._is_known, "the scheduler")
+        wait_for(self._is_known, "the scheduler", self.scheduler)
         for _ in range(workers):
             self.add_worker(*options)
 

@@ -6,17 +6,17 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.waiting import PATIENCE_S, wait_for
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-PATIENCE_S = 30
 PARTING_S = 3
 
 
@@ -38,7 +38,7 @@ def running(
             [*command], stdout=output, stderr=output, env={**os.environ, **(environ or {})}
         )
     try:
-        _wait_for(process, port, log)
+        wait_for(lambda: _listens(port), f"a server on {port}", process, told=log.read_text)
         yield
     finally:
         process.terminate()
@@ -49,11 +49,7 @@ def running(
             process.wait(PATIENCE_S)
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"nothing listens on {port}: {log.read_text()}")
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 60):
+        return True
+    return False

@@ -67,7 +67,7 @@ class FaultProxy:
 
     def _pass_on(self, client):
         try:
-            plane = socket.create_connection(("127.0.0.1", self.target_port), timeout=5)
+            plane = socket.create_connection(("127.0.0.1", self.target_port), timeout=60)
         except OSError:
             _reset(client)
             return

@@ -53,7 +53,7 @@ class ForwardProxy:
                 client.sendall(self.refusal)
                 client.shutdown(socket.SHUT_RDWR)
                 continue
-            there = socket.create_connection(("127.0.0.1", self._leads_to), 10)
+            there = socket.create_connection(("127.0.0.1", self._leads_to), 60)
             self._open.append(there)
             if head.startswith(b"CONNECT "):
                 client.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n")

@@ -137,4 +137,4 @@ def serving_identities() -> Iterator[IdentityProvider]:
             yield provider
         finally:
             server.shutdown()
-            thread.join(timeout=10)
+            thread.join(timeout=60)

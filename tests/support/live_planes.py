@@ -17,6 +17,7 @@ from setpoint.serve.plane import Plane
 from setpoint.serve.protocol import PlaneProtocol
 from setpoint.serve.server import listen
 from setpoint.store.database import SERVER, Database
+from support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
     from setpoint.serve.hot.live import Live
     from setpoint.settings import Settings
-
-#: How long a test waits for what must come, in seconds; far longer than it takes.
-PATIENCE_S = 30
 
 
 @dataclass

@@ -168,7 +168,7 @@ def drip(handler):
     handler.close_connection = True
     try:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        for _ in range(600):
+        while True:
             handler.wfile.write(b"x")
             time.sleep(0.05)
     except OSError:

@@ -22,7 +22,7 @@ PLACES = {
 
 def document_of(plane: str) -> dict[str, Any]:
     """Return a plane's document; parameters and refusals stand where they are referred to, shapes do not."""
-    document = httpx.get(f"{plane}/openapi.json", timeout=20).json()
+    document = httpx.get(f"{plane}/openapi.json", timeout=60).json()
     for path in document["paths"].values():
         for operation in path.values():
             operation["parameters"] = [_referred(document, one) for one in operation.get("parameters", [])]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,18 +16,23 @@ from typing import TYPE_CHECKING
 import httpx
 
 import setpoint
+from support.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: How long a test waits for a process, in seconds; far longer than any takes.
-PATIENCE_S = 60
+
+#: Below what the system itself gives to connections and to listeners that take any: there a port that was
+#: looked at, or whose plane is between two starts, may be somebody's a moment later.
+_PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """Return a port that nobody has just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port that nobody has just now, and that is given to nobody who does not ask for it."""
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError(f"none of 100 ports of {_PORTS} is free")
 
 
 def plane_environ(**variables: str) -> dict[str, str]:
@@ -65,29 +70,31 @@ class PlaneProcess:
 
     def wait(self, path: str = "/health/ready", status: int = 200) -> httpx.Response:
         """Wait until it answers a path with a status."""
-        deadline, answer = time.monotonic() + PATIENCE_S, None
-        while time.monotonic() < deadline:
-            assert self.process is None or self.process.poll() is None, self.log.read_text()
+
+        def told() -> str:
+            return f"{answers[-1].text if answers else ''}\n{self.log.read_text()}"
+
+        def look() -> int:
             with suppress(httpx.TransportError):
-                answer = httpx.get(self.url + path, timeout=10)
-                if answer.status_code == status:
-                    return answer
-            time.sleep(0.05)
-        raise AssertionError(
-            f"{path} did not answer {status}: {answer and answer.text}\n{self.log.read_text()}"
-        )
+                answers.append(httpx.get(self.url + path, timeout=60))
+                return answers[-1].status_code
+            return 0
+
+        answers: list[httpx.Response] = []
+        processes = [self.process] if self.process else []
+        wait_for(look, f"{status} of {path}", *processes, until=status, told=told)
+        return answers[-1]
 
     def signal(self, number: int) -> None:
         """Send a signal to its first process."""
         assert self.process is not None
         self.process.send_signal(number)
 
-    def ended(self) -> tuple[int, float]:
-        """Wait for its end; returns its exit code and the seconds that took."""
+    def ended(self) -> int:
+        """Wait for its end; returns its exit code."""
         assert self.process is not None
-        began = time.monotonic()
         self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, time.monotonic() - began
+        return self.process.returncode
 
     def kill(self) -> None:
         """SIGKILL all of its processes, which are a group of their own."""

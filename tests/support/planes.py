@@ -113,7 +113,7 @@ def serving_plane(settings: Settings, catalogues: Catalogues, port: int = 0) -> 
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=60)
             assert not thread.is_alive()
             listener.close()
 
@@ -127,7 +127,7 @@ def clients(plane_url: str, owner_url: str) -> Iterator[Callable[[str], httpx.Cl
     def client_of(account: str) -> httpx.Client:
         if account not in opened:
             headers = {"Authorization": f"Bearer {credential(owner_url, account)}"}
-            opened[account] = httpx.Client(base_url=plane_url, headers=headers, timeout=20)
+            opened[account] = httpx.Client(base_url=plane_url, headers=headers, timeout=60)
         return opened[account]
 
     try:

@@ -55,7 +55,7 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.heard.append(Heard(self.path, dict(self.headers), body))
             status = receiver.statuses.pop(0) if receiver.statuses else 200
-            receiver.answers.wait(30)
+            receiver.answers.wait(60)
             self.send_response(status)
             if receiver.location:
                 self.send_header("Location", receiver.location)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from support.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +19,18 @@ def processes_of(postmaster: int) -> list[int]:
     found = [postmaster]
     for entry in Path("/proc").iterdir():
         with suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold anything.
-            if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == postmaster:
+            if int(_status(entry)[1]) == postmaster:
                 found.append(int(entry.name))
     return found
+
+
+def _state_of(process: int) -> str:
+    return _status(Path(f"/proc/{process}"))[0]
+
+
+def _status(entry: Path) -> list[str]:
+    """Return what the kernel says after a process's name, which stands in parentheses and may hold any."""
+    return (entry / "stat").read_text().rpartition(")")[2].split()
 
 
 @contextmanager
@@ -30,7 +39,7 @@ def stopped(postmaster: int) -> Iterator[None]:
     try:
         # The postmaster first: it would make new children meanwhile.
         os.kill(postmaster, signal.SIGSTOP)
-        time.sleep(0.05)
+        wait_for(lambda: _state_of(postmaster), "the stop", until="T")
         for process in processes_of(postmaster):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGSTOP)

@@ -7,7 +7,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,9 +21,10 @@ from setpoint.settings import Settings
 from setpoint.store.database import Database
 from setpoint.train.journal import Journal
 from setpoint.train.unit_values import pin_units
+from support.waiting import PATIENCE_S, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from setpoint.client.results import Unit
     from setpoint.client.snapshot_set import SnapshotSet
@@ -53,8 +53,6 @@ TINY = {
 }
 #: What differs between two runs of the same plan.
 OF_THE_RUN = {"id", "run_id", "created_at", "training_time_sec", "worker", "worker_time_sec"}
-#: How long a test waits for a process, in seconds; far longer than any takes.
-PATIENCE_S = 240
 
 
 def tiny_document() -> dict[str, Any]:
@@ -182,17 +180,6 @@ def finish(process: subprocess.Popen[str]) -> Done:
     """Wait for a process and return what it left behind."""
     out, err = process.communicate(timeout=PATIENCE_S)
     return Done(process.returncode, out, err)
-
-
-def wait_for(condition: Callable[[], Any], what: str, process: subprocess.Popen[str] | None = None) -> Any:
-    """Wait until ``condition`` gives something true, and return it; not when ``process`` ended without it."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        if process is not None and process.poll() is not None and not condition():
-            raise AssertionError(f"it ended before {what}: {finish(process)}")
-        time.sleep(0.05)
-    return found
 
 
 def begun(home: Home, turnstile: Turnstile, units: int, *arguments: str) -> tuple[subprocess.Popen[str], str]:

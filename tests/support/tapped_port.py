@@ -40,7 +40,7 @@ class Tap:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(("127.0.0.1", self.target), timeout=30)
+                server = socket.create_connection(("127.0.0.1", self.target), timeout=60)
                 server.settimeout(None)
                 self._open += [client, server]
                 for source, sink, kept in ((client, server, True), (server, client, False)):

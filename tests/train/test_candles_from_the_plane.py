@@ -20,8 +20,9 @@ from support.dask_cluster import DASK, DaskCluster
 from support.fault_proxy import fault_proxy
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import open_accounts
-from support.sweep_home import ADA, TINY_SCOPE, compared, seed_tiny, wait_for
+from support.sweep_home import ADA, TINY_SCOPE, compared, seed_tiny
 from support.training_machine import make_machine
+from support.waiting import wait_for
 
 #: A cluster and a plane, as programs.
 pytestmark = pytest.mark.real

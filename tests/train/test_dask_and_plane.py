@@ -15,9 +15,10 @@ from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import open_accounts
-from support.sweep_home import ADA, TINY_SWEEP, begun, compared, finish, wait_for
+from support.sweep_home import ADA, TINY_SWEEP, begun, compared, finish
 from support.tapped_port import tapped
 from support.training_machine import make_machine, told_events
+from support.waiting import wait_for
 
 #: Clusters and planes, started and killed: minutes.
 pytestmark = pytest.mark.real

@@ -18,8 +18,9 @@ from support.dask_cluster import DASK
 from support.hints import printed_command
 from support.misspelt import misspelt_catalogue
 from support.process_tree import command_of, descendants, is_alive
-from support.sweep_home import TINY_SWEEP, Done, compared, finish, wait_for
+from support.sweep_home import TINY_SWEEP, Done, compared, finish
 from support.turnstile import Turnstile
+from support.waiting import wait_for
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine

@@ -20,8 +20,9 @@ from setpoint.train.sweep import begin
 from support.candle_folder import write_candles
 from support.hints import printed_command
 from support.misspelt import misspelt_catalogue
-from support.sweep_home import ADA, Home, finish, pinned_units, wait_for
+from support.sweep_home import ADA, Home, finish, pinned_units
 from support.turnstile import Turnstile
+from support.waiting import wait_for
 
 #: Sweeps train in as many processes as there are cores.
 pytestmark = pytest.mark.whole_machine

@@ -14,7 +14,8 @@ from support.candle_folder import write_candles
 from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
 from support.process_tree import command_of, descendants, is_alive
-from support.sweep_home import TINY_SCOPE, TINY_SWEEP, begun, compared, finish, wait_for
+from support.sweep_home import TINY_SCOPE, TINY_SWEEP, begun, compared, finish
+from support.waiting import wait_for
 
 #: Clusters of two workers, started and killed: minutes.
 pytestmark = pytest.mark.real

@@ -15,8 +15,9 @@ from setpoint.store.operations import url as address
 from support.hints import printed_command
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
-from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, begun, compared, finish, wait_for
+from support.sweep_home import ADA, TINY, TINY_SWEEP, Home, begun, compared, finish
 from support.training_machine import make_machine, told_events
+from support.waiting import wait_for
 
 #: Sweeps train in as many processes as there are cores, beside a plane.
 pytestmark = pytest.mark.whole_machine

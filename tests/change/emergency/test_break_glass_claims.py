@@ -1,7 +1,6 @@
 """Break-glass is held to its word: the channel, the claim that the Console is down, and the next write."""
 
 import re
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +25,7 @@ from setpoint.change.emergency.restore_probe import LIVE, ask_probe
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.errors import ForbiddenError, InvalidValue, MissingError
 from support.planes import serving_plane
+from support.waiting import wait_for
 
 GAMMA = "CVN_HPO_XGB_5M_GAMMA"
 CHANNEL = "https://chat.example/incidents/"
@@ -148,11 +148,7 @@ def note(owner_url, is_live, age="0 s"):
 def wait_for_note(owner_url):
     """The plane notes by its clock, from its first tick on."""
     with psycopg.connect(owner_url, autocommit=True) as session:
-        for _ in range(300):
-            if session.execute("SELECT FROM restore_probe").rowcount:
-                return
-            time.sleep(0.1)
-    pytest.fail("no plane noted anything")
+        wait_for(lambda: session.execute("SELECT FROM restore_probe").rowcount, "a plane's note")
 
 
 def test_console_is_not_down_while_a_plane_says_it_restores(glass, seeded, owner_url):

@@ -20,7 +20,8 @@ from setpoint.errors import UsageError
 from setpoint.settings import Settings
 from support import helm
 from support.process_tree import is_alive
-from support.sweep_home import ADA, wait_for
+from support.sweep_home import ADA
+from support.waiting import wait_for
 
 SOURCES = Path(setpoint.__file__).parents[1]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import queue
-import time
 
 import pytest
 from openfeature import api
@@ -20,6 +19,7 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.errors import InvalidContext, InvalidValue, MissingError, UnavailableError
 from support.misbehaving_plane import CATALOGUES, GAMMA, SEED, for_ever, hang_up, small_plane
+from support.waiting import wait_for
 
 DEPTH, SCALE = "CVN_HPO_XGB_5M_MAX_DEPTH", "CVN_HPO_XGB_5M_GAMMA_RANGE_SCALE"
 UNSET = "CVN_HPO_LGB_5M_REG_ALPHA"
@@ -222,8 +222,8 @@ def test_over_a_watch_values_move_at_its_boundaries(tmp_path):
             provider = SetpointProvider(hp, environ=environ)
             provider.initialize(EvaluationContext())
             small.change(**{GAMMA: 3.0})
-            while hp._newest.etag == hp._held.etag:
-                assert provider.resolve_float_details(GAMMA, 9.9).value == 0.0
+            wait_for(lambda: hp._newest.etag != hp._held.etag, "news")
+            assert provider.resolve_float_details(GAMMA, 9.9).value == 0.0
             hp.boundary()
             found = provider.resolve_float_details(GAMMA, 9.9)
             assert (found.value, found.variant) == (3.0, "v2")
@@ -247,17 +247,16 @@ def test_over_a_watch_the_sdk_hears_what_the_watch_hears(tmp_path):
             for event, handler in handlers.items():
                 api.add_handler(event, handler)
             try:
-                assert heard.get(timeout=30)[0] is ProviderEvent.PROVIDER_READY
+                assert heard.get(timeout=60)[0] is ProviderEvent.PROVIDER_READY
                 small.change(**{GAMMA: 3.0})
-                while hp.boundary() is None:
-                    time.sleep(0.01)
-                event, details = heard.get(timeout=30)
+                wait_for(hp.boundary, "a boundary that switches")
+                event, details = heard.get(timeout=60)
                 assert (event, details.flags_changed) == (FOLLOWED[0], [GAMMA])
                 assert details.metadata["flagSetId"] == hp.hash
                 small.faults["/v1/snapshot"] = [for_ever(hang_up)]
-                assert heard.get(timeout=30)[0] is ProviderEvent.PROVIDER_STALE
+                assert heard.get(timeout=60)[0] is ProviderEvent.PROVIDER_STALE
                 small.faults.clear()
-                assert heard.get(timeout=30)[0] is ProviderEvent.PROVIDER_READY
+                assert heard.get(timeout=60)[0] is ProviderEvent.PROVIDER_READY
             finally:
                 for event, handler in handlers.items():
                     api.remove_handler(event, handler)

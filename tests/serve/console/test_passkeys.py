@@ -32,7 +32,7 @@ def browser(front):
     opened = []
 
     def new():
-        opened.append(httpx.Client(base_url=front, timeout=20))
+        opened.append(httpx.Client(base_url=front, timeout=60))
         return opened[-1]
 
     yield new

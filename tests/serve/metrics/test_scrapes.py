@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,13 +24,12 @@ from setpoint.serve.metrics.endpoint import serving_metrics
 from setpoint.serve.server import _config, listen
 from setpoint.settings import Settings
 from support.plane_process import PlaneProcess, free_port, plane_environ
-
-PATIENCE_S = 30
+from support.waiting import wait_for
 
 
 def scraped(url, **headers):
     """Return every sample of a scrape by name and labels."""
-    answer = httpx.get(f"{url}/metrics", headers=headers, timeout=20)
+    answer = httpx.get(f"{url}/metrics", headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
     families = text_string_to_metric_families(answer.text)
     return {
@@ -48,13 +46,9 @@ def requests_in(found, **labels):
     )
 
 
-def until(asked, is_so):
-    """Ask until it is so, and return the answer: what a process counted is told within about a second."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_so(answer := asked()):
-        assert time.monotonic() < deadline, answer
-        time.sleep(0.1)
-    return answer
+def scraped_once(url, is_so):
+    """Scrape until it is so, and return the answer: what a process counted is told within about a second."""
+    return wait_for(lambda: scraped(url), "such counts", until=is_so)
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +78,16 @@ def plane(database_url, tmp_path_factory):
 def ask(process, path, times):
     """Ask each time over a connection of its own, so that both processes answer some."""
     for _ in range(times):
-        httpx.get(process.url + path, timeout=20)
+        httpx.get(process.url + path, timeout=60)
 
 
 def test_requests_of_all_processes_are_summed_and_what_each_has_is_not(plane):
     """Forty requests to two processes are forty, scrape after scrape; sessions stand by process."""
     process, url = plane
-    both = until(lambda: scraped(url), lambda found: found.get(("setpoint_processes",)) == 2)
+    both = scraped_once(url, lambda found: found.get(("setpoint_processes",)) == 2)
     before = requests_in(both, door="api", status="4xx")
     ask(process, "/v1/config", 40)
-    found = until(
-        lambda: scraped(url), lambda found: requests_in(found, door="api", status="4xx") >= before + 40
-    )
+    found = scraped_once(url, lambda found: requests_in(found, door="api", status="4xx") >= before + 40)
     again = scraped(url)
     sessions = {
         tuple(value for _, value in sorted(labels)): count
@@ -117,13 +109,13 @@ def test_a_process_that_dies_takes_nothing_back(plane):
     """What it counted stays; its sessions are gone until another stands in its place."""
     process, url = plane
     ask(process, "/health/live", 20)
-    before = until(lambda: scraped(url), lambda found: requests_in(found, door="health", status="2xx") >= 20)
+    before = scraped_once(url, lambda found: requests_in(found, door="health", status="2xx") >= 20)
     started = Path(f"/proc/{process.process.pid}/task")
     children = {one for task in started.iterdir() for one in (task / "children").read_text().split()}
     workers = [one for one in children if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
     os.kill(int(workers[0]), signal.SIGKILL)
-    gone = until(lambda: scraped(url), lambda found: found["setpoint_processes",] == 1)
-    back = until(lambda: scraped(url), lambda found: found["setpoint_processes",] == 2)
+    gone = scraped_once(url, lambda found: found["setpoint_processes",] == 1)
+    back = scraped_once(url, lambda found: found["setpoint_processes",] == 2)
 
     for found in (gone, back):
         assert requests_in(found, door="health") >= requests_in(before, door="health")
@@ -142,14 +134,12 @@ def test_the_databases_numbers_go_on_after_a_restart(plane, server):
         )
         owner.execute("UPDATE ftf_config SET base_env = base_env - 'CVN_HPO_XGB_5M_GAMMA' WHERE id = 1")
     series = ("harness_hp_fallbacks_total", ("key", "CVN_HPO_XGB_5M_GAMMA"))
-    before = until(lambda: scraped(url), lambda found: found[series] == 1)
+    before = scraped_once(url, lambda found: found[series] == 1)
     process.signal(signal.SIGTERM)
     process.ended()
     process.start()
     process.wait()
-    after = until(
-        lambda: scraped(url), lambda found: "harness_hp_coverage_pct" in {name for name, *_ in found}
-    )
+    after = scraped_once(url, lambda found: "harness_hp_coverage_pct" in {name for name, *_ in found})
     kept = {
         name: value
         for name, value in before.items()
@@ -196,7 +186,7 @@ def told_here(settings, catalogues):
     with listen("127.0.0.1", 0) as listener:
         host, port = listener.getsockname()[:2]
         with serving_metrics(settings, catalogues, listener, _config) as link:
-            until(Path(link).exists, bool)
+            wait_for(Path(link).exists, "the link")
             yield f"http://{host}:{port}"
         assert not Path(link).exists()
 

@@ -16,8 +16,8 @@ from setpoint.settings import Settings
 from setpoint.store.connections import embedded_conninfo
 from setpoint.store.server import binaries, embedded, leftovers
 from setpoint.store.server.supervisor import APP, OWNER
+from support.waiting import PATIENCE_S, wait_for
 
-PATIENCE_S = 30
 ON_BOTH = pytest.mark.parametrize(
     "programs", ["", "/usr/lib/postgresql/15/bin"], ids=["bundled", "15"], indirect=True, scope="session"
 )
@@ -31,13 +31,6 @@ with embedded.attach(settings, options=("fsync=off",)) as claim:
     print(claim.listening.postmaster_pid, flush=True)
     sys.stdin.read()
 """
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def alive(claim, settings):
@@ -150,7 +143,7 @@ def test_server_stays_while_one_user_is_left_and_goes_after_the_last(home, clien
     time.sleep(4 * home.linger_s)
     assert leftovers.serving(embedded.layout_of(home).data)[0] == pid
     second.communicate()
-    wait_until(lambda: stopped(home))
+    wait_for(lambda: stopped(home), "its end")
 
 
 def test_killed_client_leaks_nothing(home, client):
@@ -158,7 +151,7 @@ def test_killed_client_leaks_nothing(home, client):
     process = client()
     process.stdout.readline()
     process.kill()
-    wait_until(lambda: stopped(home))
+    wait_for(lambda: stopped(home), "its end")
     assert not embedded.in_use(home)
 
 
@@ -168,7 +161,7 @@ def test_killed_supervisor_takes_its_server_along(home):
     with attach(home) as claim:
         ask(claim, "CREATE TABLE kept AS SELECT 42 AS answer")
         os.kill(claim.listening.supervisor_pid, signal.SIGKILL)
-        wait_until(lambda: stopped(home))
+        wait_for(lambda: stopped(home), "its end")
         with attach(home) as again:
             assert again.listening.postmaster_pid != claim.listening.postmaster_pid
             assert ask(again, "SELECT answer FROM kept") == [(42,)]
@@ -181,7 +174,7 @@ def test_killed_postmaster_is_replaced_and_replays_what_was_committed(home):
     with attach(home) as claim:
         ask(claim, "CREATE TABLE kept AS SELECT 42 AS answer")
         os.kill(claim.listening.postmaster_pid, signal.SIGKILL)
-        wait_until(lambda: not alive(claim, home))
+        wait_for(lambda: not alive(claim, home), "its end")
         with attach(home) as again:
             assert ask(again, "SELECT answer FROM kept") == [(42,)]
     assert "automatic recovery" in embedded.layout_of(home).log.read_text()
@@ -197,7 +190,7 @@ def test_orphan_server_is_found_and_stopped(home):
          "-c", "listen_addresses=", "-k", str(socket_folder)],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_until(lambda: "ready" in pid_file_of(layout))
+    wait_for(lambda: "ready" in pid_file_of(layout), "a ready server")
     with attach(home) as claim:
         assert orphan.wait(PATIENCE_S) == 0
         assert leftovers.serving(layout.data)[0] == claim.listening.postmaster_pid
@@ -279,7 +272,7 @@ def test_deleted_home_takes_its_server_along(home):
     """Removing the home folder by hand leaks no server."""
     with attach(home) as claim:
         shutil.rmtree(home.home, ignore_errors=True)
-        wait_until(lambda: not Path(f"/proc/{claim.listening.postmaster_pid}").exists())
+        wait_for(lambda: not Path(f"/proc/{claim.listening.postmaster_pid}").exists(), "its end")
 
 
 @ON_BOTH
