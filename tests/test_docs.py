@@ -254,6 +254,7 @@ def test_module_names_of_the_commands_are_all_assembled():
         "command_modules",
         "reach",
         "output",
+        "owner",
         "bars",
         "git_commits",
         "given_texts",

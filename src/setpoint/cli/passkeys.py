@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.accounts import HERE, instant_text, owner_does
 from setpoint.cli.app import AsksNothing, Json, app
 from setpoint.cli.output import out, print_json, table
+from setpoint.cli.owner import HERE, Reason, minute_text, owner_does
 
 passkeys: typer.Typer = typer.Typer(
     help="Passkeys of people on the plane. Acts as the owner of the tables. One is added in a browser, on the"
@@ -16,8 +16,6 @@ passkeys: typer.Typer = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(passkeys, name="passkeys")
-
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the access log.")]
 
 
 @passkeys.command("list")
@@ -38,7 +36,7 @@ def list_passkeys(
     table(
         ("id", "account", "label", "added", "last used"),
         (
-            (row.id, row.account, row.label, instant_text(row.created_at), instant_text(row.last_used_at))
+            (row.id, row.account, row.label, minute_text(row.created_at), minute_text(row.last_used_at))
             for row in rows
         ),
     )

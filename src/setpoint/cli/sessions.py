@@ -6,16 +6,14 @@ from typing import Annotated
 
 import typer
 
-from setpoint.cli.accounts import HERE, instant_text, owner_does
 from setpoint.cli.app import AsksNothing, Json, app
 from setpoint.cli.output import out, print_json, table
+from setpoint.cli.owner import HERE, Reason, minute_text, owner_does
 
 sessions: typer.Typer = typer.Typer(
     help="Sessions of people on the plane. Acts as the owner of the tables.", no_args_is_help=True
 )
 app.add_typer(sessions, name="sessions")
-
-Reason = Annotated[str, typer.Option("--reason", "-r", help="Why; kept in the access log.")]
 
 
 @sessions.command("list")
@@ -39,13 +37,13 @@ def list_sessions(
             (
                 row.id,
                 row.account,
-                instant_text(row.created_at),
+                minute_text(row.created_at),
                 row.how,
-                instant_text(row.proven_at),
-                instant_text(row.last_used_at),
+                minute_text(row.proven_at),
+                minute_text(row.last_used_at),
                 row.last_used_from or "",
                 row.last_used_by,
-                instant_text(row.expires_at),
+                minute_text(row.expires_at),
             )
             for row in rows
         ),
