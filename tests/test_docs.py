@@ -266,7 +266,7 @@ def test_module_names_of_the_commands_are_all_assembled():
         "value_sources",
         "sweep_display",
         "evidence",
-        "change_checks",
+        "change_display",
     }
     modules = {path.stem for path in folder.glob("*.py")} - shared
 

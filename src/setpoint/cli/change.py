@@ -9,8 +9,8 @@ import typer
 
 from setpoint.change.patch import Patch
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
-from setpoint.cli.change_checks import print_checks
-from setpoint.cli.next_step import instant_text, over, waiting, waiting_and_how
+from setpoint.cli.change_display import print_facts, print_standing, waiting_and_time
+from setpoint.cli.next_step import over, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
 from setpoint.cli.values import (
     ApplyAt,
@@ -24,12 +24,10 @@ from setpoint.cli.values import (
 from setpoint.errors import EXIT_OK, EXIT_WAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from datetime import datetime
 
-    from setpoint.change.changes import Change, ChangeSummary, FullChange
-    from setpoint.change.conflicts import Overlap
-    from setpoint.change.requirements import NextStep, Requirement
+    from setpoint.change.changes import Change
     from setpoint.store.database import Transaction
 
 changes: typer.Typer = typer.Typer(
@@ -76,18 +74,11 @@ def list_changes(
                 one.author,
                 one.reason,
                 one.applied_revision or "",
-                _waiting_and_time(one),
+                waiting_and_time(one),
             )
             for one in found
         ),
     )
-
-
-def _waiting_and_time(one: ChangeSummary) -> str:
-    waits = waiting(one.next_step)
-    if one.next_step is None or one.apply_at is None or one.next_step.waits_for == "schedule":
-        return waits
-    return f"{waits}; not before {instant_text(one.apply_at)}"
 
 
 @changes.command()
@@ -96,7 +87,6 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     from setpoint.change.changes import OPEN, full_change_of, read_change
     from setpoint.change.conflicts import overlaps_of
     from setpoint.change.impact import impact_of, invariants_of
-    from setpoint.change.policies import policy_text
     from setpoint.cli.impact import print_impact
 
     with database() as opened:
@@ -108,41 +98,10 @@ def show(change: ChangeId, as_json: Json = False) -> None:
     if as_json:
         print_json({**vars(found), "impact": touched, "invariants": judged, "overlaps": overlaps})
         return
-    out.say(f"change {found.id} of {found.scope}: {found.state} {found.state_reason}")
-    out.say(f"by {found.author} ({found.proof}): {found.reason}")
-    if found.traceparent:
-        out.say(f"trace {found.traceparent}")
-    out.say(f"over {over(found)}, proposal {found.proposal_hash[:12]}")
-    if found.policy:
-        out.say(f"policy: {policy_text(vars(found.policy))}")
-        say_without_approval(found.leaves_without_approval)
-    else:
-        print_edits(found.edits)
-        if found.state in OPEN:
-            print_impact(touched, judged)
-    if found.apply_at:
-        out.say(f"scheduled: not before {instant_text(found.apply_at)}")
-    _print_requirement(found.requirement)
-    if found.evidence:
-        out.say(f"rests on: {', '.join(found.evidence)}")
-    if found.asked:
-        out.say(f"asked to approve: {', '.join(found.asked)}")
-    if found.next_step:
-        _print_next_step(found.next_step)
-    _print_others(found, overlaps)
-    print_checks(map(vars, found.checks))
-    for decision in found.decisions:
-        stale = "" if decision.is_current else " (of an earlier proposal: does not count)"
-        out.say(f"{decision.decision} by {decision.person}{stale}: {decision.words}")
-
-
-def _print_others(found: FullChange, overlaps: Sequence[Overlap]) -> None:
-    """Say what else happens to the keys of a change."""
-    for one in found.conflicts:
-        values = ("none" if value is None else value for value in (one.base, one.theirs, one.mine))
-        out.say("{}: was {}, is {} now, this sets {}".format(one.key, *values), style="yellow")
-    for other in overlaps:
-        out.say(f"change {other.id} of {other.author} ({other.state}) touches {', '.join(other.keys)} too")
+    print_facts(found)
+    if found.state in OPEN and not found.policy:
+        print_impact(touched, judged)
+    print_standing(found, overlaps)
 
 
 @changes.command("diff")
@@ -169,30 +128,6 @@ def diff_changes(
         note(f"note: change {old} is one of {first.scope}, change {new} of {second.scope}.")
     elif first.base_revision != second.base_revision:
         note(f"note: change {old} is over {over(first)}, change {new} over {over(second)}.")
-
-
-def say_without_approval(people: Sequence[str]) -> None:
-    """Say whom a policy would leave without enough people to approve their changes."""
-    if people:
-        out.say(f"too few people could approve changes of {', '.join(people)}")
-
-
-def _print_requirement(needed: Requirement) -> None:
-    if needed.cooling_off_s:
-        free = f", until {instant_text(needed.free_at)}" if needed.free_at else " after it is proposed"
-        out.say(f"cools off: {needed.cooling_off_s} s{free}")
-    review = "a declared solo policy" if needed.solo else f"{needed.approved} of {needed.approvals} approvals"
-    out.say(f"needs: {review}")
-    if needed.checks:
-        lacks = f", of which it lacks {' and '.join(needed.lacking)}" if needed.lacking else ", all passed"
-        out.say(f"needs the checks {' and '.join(needed.checks)}{lacks}")
-
-
-def _print_next_step(step: NextStep) -> None:
-    if step.moved:
-        out.say(f"its base moved: {step.moved}", style="yellow")
-    out.say(f"waits for: {waiting(step)}")
-    out.say(f"next: {step.how}")
 
 
 @changes.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from setpoint.cli.app import say_unused, settings
-from setpoint.cli.change_checks import print_checks
+from setpoint.cli.change_display import print_checks
 from setpoint.cli.output import print_json
 from setpoint.cli.sweep_display import introduce, say_end, shown
 from setpoint.cli.value_sources import open_door

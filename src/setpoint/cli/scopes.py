@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from setpoint.cli.app import Json, Yes, app, catalogues, database, exit_code, outcome
-from setpoint.cli.change import say_without_approval
+from setpoint.cli.change_display import say_without_approval
 from setpoint.cli.output import confirm, out, print_json, table
 from setpoint.cli.values import FromFile, New, Reason, first_use, open_proposal, read_wanted
 
