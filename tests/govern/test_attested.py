@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from setpoint.client.results import ParamFinding, parse_unit_entry
+from setpoint.client.result_parsing import parse_unit_entry
+from setpoint.client.results import ParamFinding
 from setpoint.govern.attested import FINDING_WORDS, attested_parameters
 from support.run_reports import entry_of, plan_a_run
 

@@ -7,7 +7,8 @@ from typing import get_args, get_type_hints
 import psycopg
 import pytest
 
-from setpoint.client.results import Metrics, ParamFinding, Result, TrialResult, UnitResult, parse_unit_result
+from setpoint.client.result_parsing import parse_unit_result
+from setpoint.client.results import Metrics, ParamFinding, Result, TrialResult, UnitResult
 from setpoint.errors import InvalidValue
 from setpoint.serve.api.run_bodies import bodies
 

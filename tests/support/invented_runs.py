@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from setpoint.change.candidates import attach_checks, read_candidate, register_runs
 from setpoint.client.hyperparams_set import HyperparamsSet
-from setpoint.client.results import RunOutcome, parse_unit_entry
+from setpoint.client.result_parsing import parse_unit_entry
+from setpoint.client.results import RunOutcome
 from setpoint.client.run_plan import RunPlan
 from setpoint.client.snapshot_set import parse_snapshot_set
 from setpoint.record.database_recorder import DatabaseRecorder

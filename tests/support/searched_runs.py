@@ -6,7 +6,8 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
-from setpoint.client.results import RunOutcome, parse_unit_entry
+from setpoint.client.result_parsing import parse_unit_entry
+from setpoint.client.results import RunOutcome
 from setpoint.client.run_plan import RunPlan
 from setpoint.client.snapshot_set import parse_snapshot_set
 from setpoint.record.database_recorder import DatabaseRecorder

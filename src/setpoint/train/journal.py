@@ -12,7 +12,7 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from setpoint.client.results import parse_ended
+from setpoint.client.result_parsing import parse_ended
 from setpoint.client.snapshot import private
 from setpoint.declare.foreign_text import read_json
 from setpoint.errors import CorruptSnapshot, InvalidValue, StorageFull

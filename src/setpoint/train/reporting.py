@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from setpoint.client.plane.connection import Patience
-from setpoint.client.results import Receipt, as_before
+from setpoint.client.result_parsing import as_before
+from setpoint.client.results import Receipt
 from setpoint.client.run_folder import run_folder
 from setpoint.client.run_plan import first_page, later_pages
 from setpoint.client.spool import deliver_spool

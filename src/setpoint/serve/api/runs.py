@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from starlette.responses import Response
 
-from setpoint.client.results import RunOutcome, parse_unit_entry
+from setpoint.client.result_parsing import parse_unit_entry
+from setpoint.client.results import RunOutcome
 from setpoint.client.snapshot_set import SnapshotSet, parse_snapshot_set
 from setpoint.errors import InvalidValue
 from setpoint.govern.comparison import PairedRuns, RunVerdict, judge_against, judge_run, run_verdict
