@@ -29,7 +29,7 @@ def setpoint_checkpoints() -> None:
     """Check once; asking again within the hour would say the same."""
     BashOperator(
         task_id="check",
-        bash_command=f"{COMMAND} checkpoints",
+        bash_command=f"{COMMAND} checkpoints --yes",
         append_env=True,
         execution_timeout=timedelta(minutes=5),
     )

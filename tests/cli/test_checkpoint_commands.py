@@ -1,5 +1,6 @@
 """`setpoint checkpoints` and `checkpoint decide|draft`: what fired is owed until it is logged."""
 
+import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -94,6 +95,17 @@ def test_metrics_tell_a_checkpoint_from_its_instant_on_whoever_checks(merged, ev
     evidence.ship()
     command("checkpoints")
     assert set(failing(command).values()) == {0}
+
+
+def test_the_shipped_calendar_is_never_begun_by_a_look(setpoint_command, monkeypatch):
+    """Without a calendar of one's own the first check is asked about, and a no leaves nothing owed."""
+    monkeypatch.delenv("SETPOINT_CHECKPOINTS", raising=False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    refused = setpoint_command("checkpoints")
+
+    assert (refused.code, "SETPOINT_CHECKPOINTS names no calendar" in refused.err) == (130, True)
+    assert "checkpoint" not in setpoint_command("runs").err
+    assert set(failing(setpoint_command).values()) == {0}
 
 
 def test_what_fired_owes_a_decision_until_it_is_logged(merged, database, evidence):

@@ -125,6 +125,13 @@ def test_what_documents_hold_against_todays_declarations_is_found_and_mended(see
     assert found(seeded) == {}
 
 
+def test_a_database_that_was_never_seeded_is_told_so(setpoint_command):
+    """A newcomer is told to seed, and not of hundreds of edits."""
+    shown = setpoint_command("doctor").out
+    assert "seed files: global: it was never seeded: none of " in shown
+    assert " new." not in shown
+
+
 def test_an_edited_seed_file_is_found_and_applied(seeded, tmp_path, monkeypatch, catalogues):
     """What the files say otherwise than the documents, tuned values aside, is one command away."""
     seeds = tmp_path / "seeds"
@@ -135,7 +142,7 @@ def test_an_edited_seed_file_is_found_and_applied(seeded, tmp_path, monkeypatch,
     (seeds / "mine.toml").write_text(head + 'parameter = "gamma"\nvalue = 0.5\nsource = "measured"\n')
     monkeypatch.setenv("SETPOINT_SEEDS", str(seeds))
 
-    assert found(seeded) == {"edited seeds": ["setpoint seed --apply"]}
+    assert found(seeded) == {"seed files": ["setpoint seed --apply"]}
     assert "global: its seed files have 1 with a new default." in seeded("doctor").out
     assert run(seeded, "setpoint seed --apply").code == 0
     assert found(seeded) == {}
@@ -356,7 +363,7 @@ STAGED = {
     "refused values": test_what_documents_hold_against_todays_declarations_is_found_and_mended,
     "broken invariants": test_what_documents_hold_against_todays_declarations_is_found_and_mended,
     "orphaned keys": test_what_documents_hold_against_todays_declarations_is_found_and_mended,
-    "edited seeds": test_an_edited_seed_file_is_found_and_applied,
+    "seed files": test_an_edited_seed_file_is_found_and_applied,
     "soft policies": test_policies_obligations_overlays_holders_and_guards_are_found,
     "unasked overlays": test_policies_obligations_overlays_holders_and_guards_are_found,
     "old snapshots": test_policies_obligations_overlays_holders_and_guards_are_found,

@@ -1,5 +1,6 @@
 """What a slip of the hand must not do: empty a value, write a revision of nothing, pass for applied."""
 
+import io
 import json
 
 import psycopg
@@ -39,6 +40,21 @@ def newest(command):
 
 def asked(command, *arguments):
     return json.loads(command(*arguments).err)["error"]
+
+
+# --- a question
+
+
+def test_a_question_is_asked_last_and_its_end_stands_alone(seeded, tmp_path, monkeypatch):
+    """What would be refused is refused unasked; where nobody answers, the next line is one of its own."""
+    unasked = seeded("db", "restore-backup", str(tmp_path / "none.backup"), "--replace")
+    assert (unasked.code, "[y/N]" in unasked.err) == (6, False)
+    (tmp_path / "candles.csv").write_text("open_time\n")
+    unasked = seeded("db", "restore-backup", str(tmp_path / "candles.csv"), "--replace")
+    assert (unasked.code, "[y/N]" in unasked.err) == (6, False)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    unanswered = seeded("set", f"{GAMMA}=0.5", "--reason", "x")
+    assert (unanswered.code, unanswered.err.splitlines()[-1][:13]) == (130, "not confirmed")
 
 
 # --- an empty text

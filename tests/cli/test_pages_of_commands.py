@@ -45,6 +45,41 @@ def test_every_command_has_its_place_in_the_help(setpoint_command):
     assert [panel for panel in PANELS if f" {panel} " in shown] == list(PANELS)
 
 
+#: Commands without a document for scripts, and why.
+NO_JSON = {
+    "demo": "a tour for a person",
+    "gate": "it has forms of its own: `--format json`, SARIF and others",
+    "run": "it becomes the command that it runs",
+    "serve": "its log is for scripts: one event a line",
+    "report": "it writes a page; `verdict` and `show` have the same as a document",
+    "catalogue types": "it writes a file",
+    "readiness new": "it writes a file",
+    "break-glass template": "it writes a text to be filled in",
+    "notifications test": "its exit code says whether it was taken",
+    "db start": "`db status` tells the state",
+    "db stop": "`db status` tells the state",
+    "db url": "it prints the URL alone",
+    "db migrate": "`db status` tells the state",
+    "db psql": "it becomes psql",
+}
+
+
+def test_every_command_shows_how_it_is_typed_and_answers_scripts():
+    """Each has an example of itself in its help, and `--json`, or a reason why not."""
+    commands = dict(walk(command_line._commands()))
+    unshown = [
+        name
+        for name, command in commands.items()
+        if not re.search(rf"Examples?:[^`]*`.*setpoint {name}\b", command.help or "", re.DOTALL)
+    ]
+    silent = {
+        name for name, one in commands.items() if not any("--json" in option.opts for option in one.params)
+    }
+
+    assert unshown == []
+    assert silent == NO_JSON.keys()
+
+
 def test_help_says_in_words_what_an_option_takes(setpoint_command):
     """No type of Python's stands in a help, and nothing behind an option that takes nothing."""
     told = {

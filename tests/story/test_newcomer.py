@@ -309,7 +309,7 @@ def test_a_training_of_ones_own_comes_under_control(setpoint_command, tmp_path, 
     assert setpoint_command("restore", "1", "-r", "back", "--yes").code == 0
     assert setpoint_command("get", "n_estimators").out == "120\n"
     examined = setpoint_command("doctor")
-    assert (examined.code, "edited seeds (note): no seed file is for digits" in examined.out) == (0, True)
+    assert (examined.code, "seed files (note): no seed file is for digits" in examined.out) == (0, True)
 
 
 @pytest.mark.parametrize("example", [PARTED], ids=["sklearn"], indirect=True)
@@ -668,4 +668,4 @@ def test_values_outside_todays_declarations_are_found(command, example, tmp_path
     )
     assert mended.code == EXIT_OK, mended.err
     assert command("unset", "LINEAR_HPO_THRESHOLD", "-r", "gone", "--yes").code == EXIT_OK
-    assert {one["check"] for one in command("doctor", "--json").json["findings"]} <= {"edited seeds"}
+    assert {one["check"] for one in command("doctor", "--json").json["findings"]} <= {"seed files"}

@@ -66,7 +66,7 @@ def orphaned_keys(database: Database, catalogues: Catalogues) -> Iterator[Doctor
             )
 
 
-def edited_seeds(database: Database, catalogues: Catalogues, settings: Settings) -> Iterator[DoctorFinding]:
+def seed_files(database: Database, catalogues: Catalogues, settings: Settings) -> Iterator[DoctorFinding]:
     """Yield each scope whose seed files say what its document does not, tuned values aside.
 
     A system may do without seed files: where nobody named any, that there are none is a note.
@@ -79,6 +79,13 @@ def edited_seeds(database: Database, catalogues: Catalogues, settings: Settings)
         yield DoctorFinding(problem.message, problem.hint, is_note=True)
         return
     for plan in plan_seed(database, catalogues, seeds, overwrite=False):
+        if len(plan.new) == len(plan.seed.values):
+            yield DoctorFinding(
+                f"{plan.seed.scope}: it was never seeded: none of {len(plan.new)} values of its seed files"
+                " is there.",
+                "setpoint seed --apply",
+            )
+            continue
         kinds = {"new": len(plan.new), "with a new default": len(plan.new_defaults)}
         counted = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
         if counted:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 app: typer.Typer = typer.Typer(
     name="setpoint",
     help="The control plane for training hyperparameters.",
+    # The parts above scroll away: what a newcomer reads stands last.
+    epilog="Begin with `setpoint demo`, or with `setpoint seed --dry-run` and docs/tutorial.md."
+    " What a command does and how it is typed: `setpoint COMMAND --help`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

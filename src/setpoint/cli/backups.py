@@ -178,10 +178,13 @@ def restore_backup(
     """
     from setpoint.change.recovery.restoring import restore_backup as bring_back
     from setpoint.change.verification import read_anchor
+    from setpoint.store.backups.file import reading
 
     held = read_anchor(anchor) if anchor else None
+    with reading(file) as backup:
+        told = f"revision {backup.manifest.revision}, made {backup.manifest.made_at}"
     if replace and not yes:
-        confirm("Replace the database with this backup?")
+        confirm(f"Replace the database with this backup ({told})?")
     done = bring_back(settings(), file, anchor=held, replace=replace, reason=reason)
     if as_json:
         print_json(asdict(done))

@@ -227,6 +227,7 @@ def post_mortem(
     incident: Incident,
     url: Annotated[str, typer.Option("--url", help="Where it was filed.")],
     _yes: AsksNothing = False,
+    as_json: Json = False,
 ) -> None:
     """Say where the post-mortem of an incident was filed.
 
@@ -237,7 +238,10 @@ def post_mortem(
 
     with database() as opened:
         in_time = file_post_mortem(opened, author_of(opened), incident, url)
-    out.say(f"{incident}: post-mortem filed{'' if in_time else ', late'}")
+    if as_json:
+        print_json({"incident": incident, "url": url, "in_time": in_time})
+    else:
+        out.say(f"{incident}: post-mortem filed{'' if in_time else ', late'}")
 
 
 @glass.command()

@@ -83,7 +83,10 @@ def list_changes(
 
 @changes.command()
 def show(change: ChangeId, as_json: Json = False) -> None:
-    """Show one change: what it would do, what it needs, and what people said."""
+    """Show one change: what it would do, what it needs, and what people said.
+
+    Example: `setpoint change show 7`
+    """
     from setpoint.change.changes import OPEN, full_change_of, read_change
     from setpoint.change.conflicts import overlaps_of
     from setpoint.change.impact import impact_of, invariants_of
@@ -155,13 +158,19 @@ def approve(
 
 @changes.command()
 def reject(change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> int:
-    """Reject a change; it ends there."""
+    """Reject a change; it ends there.
+
+    Example: `setpoint change reject 7 --reason "the range is too wide"`
+    """
     return _decide(change, "reject", words, as_json=as_json)
 
 
 @changes.command()
 def comment(change: ChangeId, words: Words, _yes: AsksNothing = False, as_json: Json = False) -> int:
-    """Say something about a change."""
+    """Say something about a change.
+
+    Example: `setpoint change comment 7 --reason "which run shows it?"`
+    """
     return _decide(change, "comment", words, as_json=as_json)
 
 
@@ -220,6 +229,7 @@ def ask(
     change: ChangeId,
     people: Annotated[list[str], typer.Argument(help="Who may approve it, and is asked to.")],
     _yes: AsksNothing = False,
+    as_json: Json = False,
 ) -> None:
     """Ask people to approve a change of yours; anybody else who may still can.
 
@@ -227,23 +237,29 @@ def ask(
     """
     from setpoint.change.proposals import ask_approvers
 
-    _move(change, lambda transaction, number: ask_approvers(transaction, number, people), "")
+    _move(change, lambda transaction, number: ask_approvers(transaction, number, people), "", as_json=as_json)
 
 
 @changes.command()
-def propose(change: ChangeId, words: Words = "", _yes: AsksNothing = False) -> None:
-    """Propose a draft of yours."""
+def propose(change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
+    """Propose a draft of yours.
+
+    Example: `setpoint change propose 7`
+    """
     from setpoint.change.proposals import propose as hand_over
 
-    _move(change, hand_over, words)
+    _move(change, hand_over, words, as_json=as_json)
 
 
 @changes.command()
-def withdraw(change: ChangeId, words: Words = "", _yes: AsksNothing = False) -> None:
-    """Take a change of yours back."""
+def withdraw(change: ChangeId, words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
+    """Take a change of yours back.
+
+    Example: `setpoint change withdraw 7 --reason "another change has it"`
+    """
     from setpoint.change.proposals import withdraw as take_back
 
-    _move(change, take_back, words)
+    _move(change, take_back, words, as_json=as_json)
 
 
 @changes.command("apply")
@@ -279,7 +295,10 @@ def apply_change(
 
 @changes.command("due")
 def apply_due(words: Words = "", _yes: AsksNothing = False, as_json: Json = False) -> None:
-    """Apply every scheduled change whose time has come; one whose base moved is suspended, not applied."""
+    """Apply every scheduled change whose time has come; one whose base moved is suspended, not applied.
+
+    Example: `setpoint change due`
+    """
     from setpoint.change.applying import apply_due as run_due
     from setpoint.change.identity import author_of
 
@@ -319,7 +338,7 @@ def _decide(change: int, decision: str, words: str, *, as_json: bool, until: dat
     return code
 
 
-def _move(change: int, move: Callable[[Transaction, int], Change], words: str) -> None:
+def _move(change: int, move: Callable[[Transaction, int], Change], words: str, *, as_json: bool) -> None:
     from setpoint.change.applying import remark
     from setpoint.change.identity import author_of
     from setpoint.change.requirements import next_step
@@ -328,6 +347,9 @@ def _move(change: int, move: Callable[[Transaction, int], Change], words: str) -
         moved = move(transaction, change)
         remark(transaction, moved, words)
         step = next_step(transaction, change)
+    if as_json:
+        print_json({"change": change, "state": moved.state, "next_step": step})
+        return
     out.say(f"change {change}: {moved.state}" + (f", {waiting_and_how(step)}" if step else ""))
 
 

@@ -26,6 +26,7 @@ def declare(
     responsible: Annotated[str, typer.Option("--responsible", help="The person who approves there.")],
     reason: Reason,
     _yes: AsksNothing = False,
+    as_json: Json = False,
 ) -> None:
     """Let approvals in this channel count, and say whose they are; again to name somebody else.
 
@@ -34,11 +35,14 @@ def declare(
     from setpoint.change.emergency.channels import declare_channel
 
     made = declare_channel(settings(), prefix, responsible, reason)
-    out.say(f"{made.prefix}: {made.responsible} approves")
+    if as_json:
+        print_json(made)
+    else:
+        out.say(f"{made.prefix}: {made.responsible} approves")
 
 
 @channel.command()
-def close(prefix: Prefix, reason: Reason, _yes: AsksNothing = False) -> None:
+def close(prefix: Prefix, reason: Reason, _yes: AsksNothing = False, as_json: Json = False) -> None:
     """Let no approval in this channel count from now on; what was approved there stays on record.
 
     Example: `setpoint break-glass channel close "$CHANNEL" -r "moved"`
@@ -46,7 +50,10 @@ def close(prefix: Prefix, reason: Reason, _yes: AsksNothing = False) -> None:
     from setpoint.change.emergency.channels import close_channel
 
     made = close_channel(settings(), prefix, reason)
-    out.say(f"{made.prefix}: closed")
+    if as_json:
+        print_json(made)
+    else:
+        out.say(f"{made.prefix}: closed")
 
 
 @channel.command("list")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import AsksNothing, Json, Yes, app, database, settings
+from setpoint.cli.app import Json, Yes, app, database, settings
 from setpoint.cli.output import confirm, note, out, print_json, table
 from setpoint.cli.values import instant
 from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS
@@ -16,11 +16,13 @@ from setpoint.errors import EXIT_FINDING, EXIT_OK, EXIT_WAITS
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.govern.checkpoints.check import Checked
     from setpoint.govern.checkpoints.decisions import Logged
     from setpoint.govern.checkpoints.drafts import Draft
     from setpoint.govern.checkpoints.judgement import Report
     from setpoint.govern.checkpoints.sources import Sources
+    from setpoint.store.database import Database
 
 group: typer.Typer = typer.Typer(
     help="Decide a checkpoint that fired, and print what it needs elsewhere.", no_args_is_help=True
@@ -45,15 +47,16 @@ def checkpoints(
         str, typer.Option("--at", help="Judge as if it were this UTC instant; records nothing.")
     ] = "",
     as_json: Json = False,
-    _yes: AsksNothing = False,
+    yes: Yes = False,
 ) -> int:
     """Ask the sources of the calendar, judge each checkpoint, record what is new. Exit code 1: one fails.
 
     Reads GitHub's issues, OpenProject's work packages and the plane's restore probe, as the calendar of
     SETPOINT_CHECKPOINTS says. What cannot be read counts as not live. A checkpoint that fires owes a
     decision; the hard one opens its issue where SETPOINT_GITHUB_TOKEN_FILE allows it, else it is printed.
+    The first check by the shipped calendar, one system's own, is asked about; --at only looks.
 
-    Examples: `setpoint checkpoints`, `setpoint checkpoints --at 2026-08-10T00:00:00Z`
+    Examples: `setpoint checkpoints --at 2026-08-10T00:00:00Z`, `setpoint checkpoints`
     """
     from setpoint.change.identity import author_of
     from setpoint.govern.checkpoints.check import check, rehearse
@@ -63,6 +66,8 @@ def checkpoints(
         if at:
             found = rehearse(opened, sources, instant(at, "--at"))
         else:
+            if not yes:
+                _ask_first(opened, sources.calendar)
             found = check(opened, sources, author_of(opened))
     if as_json:
         print_json(_document(found))
@@ -129,6 +134,15 @@ def draft(name: Name, as_json: Json = False) -> None:
         print_json(made)
     else:
         _print_draft(made)
+
+
+def _ask_first(opened: Database, calendar: Calendar) -> None:
+    """Ask before a database is held against dates that nobody named: each command tells then what is owed."""
+    from setpoint.govern.checkpoints.records import read_readings
+
+    if not settings().checkpoints and read_readings(opened, calendar) is None:
+        note(f"SETPOINT_CHECKPOINTS names no calendar: the shipped one is of {calendar.story}")
+        confirm(f"Hold this database against {calendar.name}? Every command names then what is owed.")
 
 
 def _sources() -> Sources:

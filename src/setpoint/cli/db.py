@@ -48,6 +48,8 @@ def start() -> None:
     """Start the embedded server and keep it up until `setpoint db stop`.
 
     Without this it starts at the first use and stops soon after the last.
+
+    Example: `setpoint db start`
     """
     from setpoint.store.operations import start as keep_up
 
@@ -57,7 +59,10 @@ def start() -> None:
 
 @db.command()
 def stop(force: Force = False) -> None:
-    """Stop the embedded server. Refused while other processes use it, unless forced."""
+    """Stop the embedded server. Refused while other processes use it, unless forced.
+
+    Example: `setpoint db stop`
+    """
     from setpoint.store.operations import stop as shut_down
 
     out.say("stopped" if shut_down(settings(), force=force) else "it was not running")
@@ -76,7 +81,10 @@ def url(owner: Owner = False) -> None:
 
 @db.command()
 def migrate() -> None:
-    """Bring the tables to this release. The embedded database does so by itself."""
+    """Bring the tables to this release. The embedded database does so by itself.
+
+    Example: `SETPOINT_MIGRATE_URL=postgresql://... setpoint db migrate`
+    """
     from setpoint.store.operations import migrate_database
 
     applied = migrate_database(settings())

@@ -34,7 +34,7 @@ def doctor(as_json: Json = False) -> int:
 
     What is by design and worth knowing is a note, and changes no exit code.
 
-    Values that today's declarations refuse, keys that no catalogue declares, edited seeds, soft policies,
+    Values that today's declarations refuse, keys that no catalogue declares, seed files, soft policies,
     overlays that nobody asks for, old snapshots, backups, obligations, notifications that were given up,
     disk, guards, retention and versions.
     Says how old the last backup is, and the last that came back whole. Changes nothing.
@@ -97,7 +97,7 @@ def _checks() -> Mapping[str, Callable[[Patient], Iterable[DoctorFinding]]]:
         "refused values": lambda p: change.refused_values(p.database, p.catalogues),
         "broken invariants": lambda p: change.broken_invariants(p.database, p.catalogues),
         "orphaned keys": lambda p: change.orphaned_keys(p.database, p.catalogues),
-        "edited seeds": lambda p: change.edited_seeds(p.database, p.catalogues, p.settings),
+        "seed files": lambda p: change.seed_files(p.database, p.catalogues, p.settings),
         "soft policies": lambda p: change.soft_policies(p.database),
         "unasked overlays": lambda p: record.unasked_overlays(p.database),
         "old snapshots": lambda p: record.old_snapshots(p.database, p.catalogues),

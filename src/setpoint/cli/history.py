@@ -246,6 +246,7 @@ def anchor(
     file: Annotated[Path | None, typer.Option("--out", "-o", help=f"Default: {ANCHOR_FILE} here.")] = None,
     git: Annotated[bool, typer.Option("--git", help="Commit the file in its git repository.")] = False,
     _yes: AsksNothing = False,
+    as_json: Json = False,
 ) -> None:
     """Write the chain's head to a file outside the database, so that a cut-off history is seen.
 
@@ -259,7 +260,10 @@ def anchor(
         written = write_anchor(opened, target)
     if git:
         commit_anchor(target, written)
-    out.say(f"anchored revision {written.revision}, {written.chain[:12]}, in {target}")
+    if as_json:
+        print_json({"revision": written.revision, "chain": written.chain, "file": str(target)})
+    else:
+        out.say(f"anchored revision {written.revision}, {written.chain[:12]}, in {target}")
 
 
 def _print_proof(proof: RestoreProof) -> None:

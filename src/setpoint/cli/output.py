@@ -120,7 +120,13 @@ def confirm(question: str) -> None:
     Raises:
         typer.Abort: the answer is no.
     """
-    typer.confirm(printable(question), abort=True, err=True)
+    try:
+        is_meant = typer.confirm(printable(question), err=True)
+    except typer.Abort:  # nobody answers: what follows begins a line of its own
+        err.say()
+        raise
+    if not is_meant:
+        raise typer.Abort
 
 
 def headline(chapter: str, what: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, database, settings
 from setpoint.cli.command_modules import options_by_command
-from setpoint.cli.output import err, out, print_json, table, warn
+from setpoint.cli.output import err, note, out, print_json, table, warn
 from setpoint.cli.values import instant
 from setpoint.errors import EXIT_FINDING, EXIT_OK, ConflictError, UnavailableError, UsageError
 
@@ -146,6 +146,8 @@ def sunset(
             for one in judged
         )
         table(("line", "state", "condition", "said", "shown by"), rows)
+        if not judged:
+            note("the file names no condition, so nothing says that it may end")
     return EXIT_OK if judged and all(one.holds for one in judged) else EXIT_FINDING
 
 

@@ -212,7 +212,10 @@ def rollback(
 def list_all(
     limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False
 ) -> None:
-    """List rollouts, newest change first."""
+    """List rollouts, newest change first.
+
+    Example: `setpoint rollout list --limit 5`
+    """
     from setpoint.govern.rollout.rollouts import list_rollouts
 
     with database() as opened:

@@ -24,7 +24,10 @@ ScopeName = Annotated[str, typer.Argument(help="DIMENSION=VALUE, such as symbol=
 
 @scopes.command("list")
 def list_scopes(as_json: Json = False) -> None:
-    """List every scope with its revision, how many keys it sets, and who wrote it last."""
+    """List every scope with its revision, how many keys it sets, and who wrote it last.
+
+    Example: `setpoint scope list`
+    """
     from setpoint.change.documents import read_scopes
 
     with database() as opened:
@@ -86,7 +89,10 @@ def retire(scope: ScopeName, reason: Reason, yes: Yes = False, as_json: Json = F
 
 @policies.command("show")
 def show_policies(as_json: Json = False) -> None:
-    """Show every policy, the most specific of which decides, and the people whose approval counts."""
+    """Show every policy, the most specific of which decides, and the people whose approval counts.
+
+    Example: `setpoint policy show`
+    """
     from setpoint.change.policies import read_policies
 
     with database() as opened:
