@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 
 from setpoint.change.applying import apply, apply_due, remark
 from setpoint.change.changes import edits_before, list_changes, read_change, who_may_approve
-from setpoint.change.decisions import Amendment, amend_over, decide, undo
+from setpoint.change.decisions import Amendment, amend_over, apply_read, decide, undo
 from setpoint.change.documents import read_documents
 from setpoint.change.emergency.break_glass import emergency_session, set_values
 from setpoint.change.emergency.break_glass import restore as break_glass_restore
@@ -471,7 +471,7 @@ class Story(RuleBasedStateMachine):
         """Applied with its approvals and over the heads it was judged over, and refused otherwise."""
         number, planned = self.one(data)
         with refused(self.model.refusal(planned)) as goes, self.as_(person).transaction() as transaction:
-            apply(transaction, CATALOGUES, read_change(transaction, number))
+            apply_read(transaction, CATALOGUES, number, read_change(transaction, number).proposal_hash)
         if goes:
             self.model.land(planned)
 

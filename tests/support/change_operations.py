@@ -15,6 +15,7 @@ OPERATIONS = {
     "channels.declare_channel": "turn_the_channel",
     "decisions.decide": "approve",
     "decisions.go_on": "plan_and_apply",
+    "decisions.apply_read": "apply_change",
     "decisions.amend_over": "rebase_change",
     "decisions.undo": "undo_the_last_amendment",
     "export.export": "plan_and_apply",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from setpoint.change.applying import apply
 from setpoint.change.changes import Change, edits_before, read_change
 from setpoint.change.conflicts import conflicts_of
+from setpoint.change.freezes import break_freeze
 from setpoint.change.patch import Patch
 from setpoint.change.proposals import OpenedChange, Proposal, amend
 from setpoint.change.requirements import next_step, requirement
@@ -90,6 +91,27 @@ def require_read(change: Change, proposal_hash: str) -> None:
         raise StaleRevision(
             f"change {change.id} was edited since you read it.", hint="read it again", change=change.id
         )
+
+
+def apply_read(
+    transaction: Transaction, catalogues: Catalogues, number: int, proposal_hash: str, breaking: str = ""
+) -> None:
+    """Apply the proposal that somebody read; committed by the caller.
+
+    Raises as ``require_read`` and ``apply``.
+
+    Args:
+        transaction: of the person who applies it.
+        catalogues: what it is judged by.
+        number: of the change.
+        proposal_hash: the proposal that was read.
+        breaking: why it is applied though a freeze holds it; empty where none does.
+    """
+    found = read_change(transaction, number)
+    require_read(found, proposal_hash)
+    if breaking:
+        break_freeze(transaction, found, breaking)
+    apply(transaction, catalogues, found)
 
 
 def go_on(transaction: Transaction, catalogues: Catalogues, number: int) -> OpenedChange:

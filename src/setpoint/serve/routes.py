@@ -60,10 +60,16 @@ Reason = Annotated[
 ]
 #: The range of PostgreSQL's bigint, in which numbers of revisions and changes lie.
 Number = Annotated[int, Field(ge=1, le=2**63 - 1)]
+ChangeId = Annotated[Number, Path(description="A change's number.")]
+RunName = Annotated[str, Path(max_length=LONGEST_NAME, description="A run's id, or `latest`.")]
+#: Of a session, a token or a passkey.
+CredentialId = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 After = Annotated[
     str | None, Query(max_length=LONGEST_NAME, description="The `next` of the page before; opaque.")
 ]
+#: The same of a list whose places are plain numbers.
+AfterNumber = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
 #: What a list is narrowed to.
 Filter = Annotated[str | None, Query(min_length=1, max_length=LONGEST_NAME)]
 IfMatch = Annotated[

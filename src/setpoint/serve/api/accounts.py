@@ -31,15 +31,22 @@ from setpoint.serve.api.access_shapes import (
 from setpoint.serve.api.instants import Since, Until
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import NO_KEY, Answer, Once, number_in, page, write
-from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
+from setpoint.serve.routes import (
+    AfterNumber,
+    CredentialId,
+    Limit,
+    PlaneOf,
+    answers,
+    created,
+    refusals,
+    router_of,
+)
 
 router = router_of("access")
 AccountName = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
-After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
 AfterName = Annotated[
     str | None, Query(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$", description="`next` of the page before.")
 ]
-Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
 
 @router.get("/accounts", summary="Every account", responses=answers(page_shape(Account)), **access("admin"))
@@ -164,7 +171,7 @@ def give_once(plane: PlaneOf, caller: Caller, remote: Remote, name: AccountName)
     responses=answers(page_shape(Token)),
     **access(*ACCOUNT),
 )
-def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
+def list_tokens(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: AfterNumber = None) -> Response:
     """List tokens, the newest first, without their secrets."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         rows = accounts.list_tokens(transaction, after=_number(after), limit=limit + 1)
@@ -204,7 +211,7 @@ def issue_token(plane: PlaneOf, caller: Caller, remote: Remote, token: NewToken)
     **access(*ACCOUNT, also=[NO_KEY]),
 )
 def rotate_token(
-    plane: PlaneOf, caller: Caller, remote: Remote, number: Number, rotation: Rotation
+    plane: PlaneOf, caller: Caller, remote: Remote, number: CredentialId, rotation: Rotation
 ) -> Response:
     """Return the secret of a token with the same account, roles and label; the old one works on a while."""
     secret = new_secret(TOKEN)
@@ -219,7 +226,7 @@ def rotate_token(
 @router.delete(
     "/tokens/{id}", status_code=204, summary="Revoke a token", responses=refusals(404), **access(*ACCOUNT)
 )
-def revoke_token(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) -> Response:
+def revoke_token(plane: PlaneOf, caller: Caller, remote: Remote, number: CredentialId) -> Response:
     """Revoke one's own, or, as an admin, anybody's; it is refused everywhere at once."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         accounts.revoke_token(transaction, number, remote=remote)
@@ -236,7 +243,7 @@ def revoke_token(plane: PlaneOf, caller: Caller, remote: Remote, number: Number)
 def read_audit(
     plane: PlaneOf,
     limit: Limit = 50,
-    after: After = None,
+    after: AfterNumber = None,
     account: Annotated[str | None, Query(max_length=64)] = None,
     event: Annotated[str | None, Query(max_length=64)] = None,
     since: Since = None,

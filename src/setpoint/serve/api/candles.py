@@ -8,9 +8,8 @@ from fastapi import Path
 from starlette.responses import Response
 
 from setpoint.serve.access.rules import REPORTERS, access
-from setpoint.serve.api.runs import RunName
 from setpoint.serve.candles import KIND, CandlesFile, keep, read_planned
-from setpoint.serve.routes import PlaneOf, refusals, router_of
+from setpoint.serve.routes import PlaneOf, RunName, refusals, router_of
 
 router = router_of("runs")
 CandlesHash = Annotated[

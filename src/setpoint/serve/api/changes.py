@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -41,6 +41,7 @@ from setpoint.serve.routes import (
     LONGEST_NAME,
     After,
     Body,
+    ChangeId,
     IfMatch,
     Limit,
     Number,
@@ -53,7 +54,6 @@ from setpoint.serve.routes import (
 from setpoint.store.database import Database, Transaction
 
 router = router_of("changes")
-ChangeId = Annotated[Number, Path(description="A change's number.")]
 
 
 class NewChange(Body):

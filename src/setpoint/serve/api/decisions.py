@@ -13,17 +13,15 @@ from typing import Annotated
 from pydantic import Field
 from starlette.responses import Response
 
-from setpoint.change.applying import apply
 from setpoint.change.changes import Change, FullChange, read_change
-from setpoint.change.decisions import decide, require_read
-from setpoint.change.freezes import break_freeze
+from setpoint.change.decisions import apply_read, decide
 from setpoint.change.proposals import propose, withdraw
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
-from setpoint.serve.api.changes import ChangeId, full_answer
+from setpoint.serve.api.changes import full_answer
 from setpoint.serve.api.instants import Instant
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, WriteKey, write
-from setpoint.serve.routes import Body, PlaneOf, answers, router_of
+from setpoint.serve.routes import Body, ChangeId, PlaneOf, answers, router_of
 from setpoint.store.database import Transaction
 
 router = router_of("changes")
@@ -128,11 +126,7 @@ def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, b
     """Write its document, when it is approved, due, held by no freeze, and over a base that stands."""
 
     def work(transaction: Transaction) -> Answer:
-        found = read_change(transaction, change)
-        require_read(found, body.proposal_hash)
-        if body.break_freeze:
-            break_freeze(transaction, found, body.break_freeze)
-        apply(transaction, plane.catalogues, found)
+        apply_read(transaction, plane.catalogues, change, body.proposal_hash, body.break_freeze)
         return full_answer(transaction, change)
 
     return write(plane, caller, once, work)

@@ -16,11 +16,10 @@ from setpoint.change.candidates import read_candidate, register_runs, require_re
 from setpoint.change.evidence import attach_evidence
 from setpoint.change.requirements import ChangeCheck
 from setpoint.serve.access.rules import ANYONE, REPORTERS, Caller, access
-from setpoint.serve.api.changes import ChangeId
 from setpoint.serve.api.run_bodies import SnapshotSetBody
 from setpoint.serve.models import page_shape
 from setpoint.serve.responses import Answer, Once, write
-from setpoint.serve.routes import Body, PlaneOf, answers, router_of
+from setpoint.serve.routes import Body, ChangeId, PlaneOf, answers, router_of
 from setpoint.store.database import Transaction
 
 router = router_of("changes")

@@ -25,12 +25,21 @@ from setpoint.govern.rollout.rollouts import Rollout, read_rollout
 from setpoint.govern.rollout.rollouts import list_rollouts as read_rollouts
 from setpoint.govern.rollout.shadow import judge_shadow
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
-from setpoint.serve.api.changes import ChangeId
 from setpoint.serve.api.decisions import ProposalHash, Words
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import Answer, Once, WriteKey, page, place_of, write
-from setpoint.serve.routes import LONGEST_NAME, After, Body, Limit, PlaneOf, Reason, answers, router_of
+from setpoint.serve.routes import (
+    LONGEST_NAME,
+    After,
+    Body,
+    ChangeId,
+    Limit,
+    PlaneOf,
+    Reason,
+    answers,
+    router_of,
+)
 from setpoint.store.database import Transaction
 
 router = router_of("rollouts")

@@ -38,7 +38,17 @@ from setpoint.serve.api.run_bodies import (
 )
 from setpoint.serve.models import page_shape, shape_of
 from setpoint.serve.responses import Answer, Once, as_json, page, place_of, write
-from setpoint.serve.routes import LONGEST_NAME, After, Filter, Limit, Number, PlaneOf, answers, router_of
+from setpoint.serve.routes import (
+    LONGEST_NAME,
+    After,
+    Filter,
+    Limit,
+    Number,
+    PlaneOf,
+    RunName,
+    answers,
+    router_of,
+)
 
 router = router_of("runs")
 RUNS = page_shape(run_rows.RunSummary)
@@ -54,7 +64,6 @@ _TRIALS = 2**32
 NewRun = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="The run's id, as in its plan.")
 ]
-RunName = Annotated[str, Path(max_length=LONGEST_NAME, description="A run's id, or `latest`.")]
 
 
 @router.put(

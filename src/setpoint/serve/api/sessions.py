@@ -6,9 +6,9 @@ other sessions.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from setpoint.errors import ProofNeeded
@@ -25,11 +25,18 @@ from setpoint.serve.api.access_shapes import (
 )
 from setpoint.serve.models import page_shape
 from setpoint.serve.responses import NO_KEY, Answer, number_in, page
-from setpoint.serve.routes import Limit, PlaneOf, answers, created, refusals, router_of
+from setpoint.serve.routes import (
+    AfterNumber,
+    CredentialId,
+    Limit,
+    PlaneOf,
+    answers,
+    created,
+    refusals,
+    router_of,
+)
 
 router = router_of("access")
-After = Annotated[str | None, Query(pattern=r"^[0-9]{1,18}$", description="`next` of the page before.")]
-Number = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 
 
 async def _from_own_page(request: Request) -> None:
@@ -82,7 +89,7 @@ def log_out(plane: PlaneOf, caller: Caller, request: Request, remote: Remote) ->
     responses=answers(page_shape(Session)),
     **access(*ACCOUNT),
 )
-def list_sessions(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
+def list_sessions(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: AfterNumber = None) -> Response:
     """The newest first."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         rows = sessions.list_sessions(
@@ -105,7 +112,7 @@ def end_other_sessions(plane: PlaneOf, caller: Caller, remote: Remote) -> Respon
 @router.delete(
     "/sessions/{id}", status_code=204, summary="End a session", responses=refusals(404), **access(*ACCOUNT)
 )
-def end_session(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) -> Response:
+def end_session(plane: PlaneOf, caller: Caller, remote: Remote, number: CredentialId) -> Response:
     """One's own, or, as an admin, anybody's; its streams end with it."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         sessions.end_one(transaction, number, remote=remote)
@@ -119,7 +126,7 @@ def end_session(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) 
     responses=answers(page_shape(Passkey)),
     **access(*ACCOUNT),
 )
-def list_passkeys(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: After = None) -> Response:
+def list_passkeys(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: AfterNumber = None) -> Response:
     """The oldest first. One is added in a browser, on the page of one's account: a device has to make it."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         known = passkeys.list_passkeys(transaction, None)
@@ -135,7 +142,7 @@ def list_passkeys(plane: PlaneOf, caller: Caller, limit: Limit = 50, after: Afte
     responses=refusals(404),
     **access(*ACCOUNT),
 )
-def remove_passkey(plane: PlaneOf, caller: Caller, remote: Remote, number: Number) -> Response:
+def remove_passkey(plane: PlaneOf, caller: Caller, remote: Remote, number: CredentialId) -> Response:
     """One's own, or, as an admin, anybody's: it proves nothing any more."""
     with plane.database.transaction(credential=caller.secret) as transaction:
         passkeys.remove_passkey(transaction, number, remote=remote)

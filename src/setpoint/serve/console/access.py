@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-from fastapi import Path, Query, Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.change.changes import list_changes
@@ -19,7 +19,7 @@ from setpoint.serve.access.accounts import Account, Role
 from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access
 from setpoint.serve.access.secret import ONCE, digest, new_secret
 from setpoint.serve.console.forms import Form, Sent
-from setpoint.serve.console.pages import act, go, page, refused, router_of
+from setpoint.serve.console.pages import LISTED, Words, act, go, page, refused, router_of
 from setpoint.serve.console.shown import names
 from setpoint.serve.plane import Plane
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
 router = router_of()
 Name = Annotated[str, Path(max_length=LONGEST_NAME)]
-Place = Annotated[str, Query(max_length=LONGEST_NAME)]
 #: How many rows a page lists.
-LISTED = 50
 ROLES = get_args(Role)
 LIMITED = ("config_write", "approver")
 
 
 @router.get("/access", **access(*ACCOUNT))
-def show_access(plane: PlaneOf, request: Request, caller: Caller, after: Place = "") -> Response:
+def show_access(plane: PlaneOf, request: Request, caller: Caller, after: Words = "") -> Response:
     """Show accounts, tokens and sessions: all of them to an admin, one's own to anybody else."""
     return _access(plane, request, caller, after=after)
 

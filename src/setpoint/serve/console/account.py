@@ -6,9 +6,9 @@ it. A token is shown in the answer that makes it, and never after.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Path, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.declare.durations import parse_duration
@@ -17,17 +17,15 @@ from setpoint.serve.access import accounts, passkeys, sessions
 from setpoint.serve.access.flag_limits import require_dimensions
 from setpoint.serve.access.rules import ACCOUNT, Caller, Principal, Remote, access
 from setpoint.serve.access.secret import TOKEN, digest, new_secret
-from setpoint.serve.console.access import LISTED
 from setpoint.serve.console.entrance import page_of_ours
 from setpoint.serve.console.forms import Form, Sent
-from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.console.pages import LISTED, act, go, page, router_of
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import number_in
-from setpoint.serve.routes import PlaneOf
+from setpoint.serve.routes import CredentialId, PlaneOf
 from setpoint.store.database import Transaction
 
 router = router_of()
-CredentialId = Annotated[int, Path(alias="id", ge=1, lt=2**63)]
 LONGEST_DAYS = 366
 
 

@@ -15,19 +15,17 @@ from setpoint.change.changes import search_decisions
 from setpoint.serve.access.accounts import read_access_log
 from setpoint.serve.access.rules import access
 from setpoint.serve.console.forms import instant_in
-from setpoint.serve.console.pages import page, router_of
+from setpoint.serve.console.pages import LISTED_DENSE, Words, page, router_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
-from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 router = router_of()
-Words = Annotated[str, Query(max_length=64)]
+Chosen = Annotated[str, Query(max_length=64)]
 Typed = Annotated[str, Query(max_length=40)]
-After = Annotated[str, Query(max_length=LONGEST_NAME)]
-LISTED = 100
 DECISIONS = ("approve", "reject", "comment")
 
 
@@ -35,11 +33,11 @@ DECISIONS = ("approve", "reject", "comment")
 def show_access(
     plane: PlaneOf,
     request: Request,
-    account: Words = "",
-    event: Words = "",
+    account: Chosen = "",
+    event: Chosen = "",
     since: Typed = "",
     until: Typed = "",
-    after: After = "",
+    after: Words = "",
 ) -> Response:
     """List logins, uses from new addresses, and what was done to accounts and tokens, newest first."""
     found = read_access_log(
@@ -49,7 +47,7 @@ def show_access(
         event=event.strip() or None,
         since=instant_in(since) if since else None,
         until=instant_in(until) if until else None,
-        limit=most_rows(request, LISTED),
+        limit=most_rows(request, LISTED_DENSE),
     )
     typed = {"account": account, "event": event, "since": since, "until": until}
     return _audit(request, "access", found, typed)
@@ -59,11 +57,11 @@ def show_access(
 def show_decisions(
     plane: PlaneOf,
     request: Request,
-    account: Words = "",
-    decision: Words = "",
+    account: Chosen = "",
+    decision: Chosen = "",
     since: Typed = "",
     until: Typed = "",
-    after: After = "",
+    after: Words = "",
 ) -> Response:
     """List who approved, rejected or commented on what, newest first."""
     found = search_decisions(
@@ -73,7 +71,7 @@ def show_decisions(
         decision=decision or None,
         since=instant_in(since) if since else None,
         until=instant_in(until) if until else None,
-        limit=most_rows(request, LISTED),
+        limit=most_rows(request, LISTED_DENSE),
     )
     typed = {"account": account, "decision": decision, "since": since, "until": until}
     return _audit(request, "decisions", found, typed)
@@ -85,8 +83,8 @@ def _audit(request: Request, what: str, found: Sequence[Any], typed: dict[str, s
         "audit.html",
         tables={what: found},
         what=what,
-        notes=found[:LISTED],
+        notes=found[:LISTED_DENSE],
         typed=typed,
         decisions=DECISIONS,
-        following=cursor(found[LISTED - 1].id) if len(found) > LISTED else "",
+        following=cursor(found[LISTED_DENSE - 1].id) if len(found) > LISTED_DENSE else "",
     )

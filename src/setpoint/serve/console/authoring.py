@@ -12,10 +12,10 @@ from setpoint.change import proposals
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import Amendment, amend_over, require_read, undo, without
 from setpoint.serve.access.rules import WRITERS, Caller, access
-from setpoint.serve.console.changes import ChangeId, acted
+from setpoint.serve.console.changes import acted
 from setpoint.serve.console.forms import Sent, instant_in, reason_in
 from setpoint.serve.console.pages import router_of
-from setpoint.serve.routes import PlaneOf
+from setpoint.serve.routes import ChangeId, PlaneOf
 from setpoint.store.database import Transaction
 
 router = router_of()

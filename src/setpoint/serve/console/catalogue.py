@@ -21,7 +21,7 @@ from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.declare.keys import range_keys
 from setpoint.record.coverage import last_reads, read_keys
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.pages import Words, page, router_of, with_parts
+from setpoint.serve.console.pages import LISTED_DENSE, Words, page, router_of, with_parts
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import LONGEST_NAME, PlaneOf
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-LISTED = 100
 #: What a value is to training: searched by tuning, given as it is, or a number of rounds.
 KINDS = ("tuned", "fixed", "rounds")
 STATES = ("set", "unset", "unread")
@@ -92,20 +91,20 @@ def show_catalogue(
             for one in _keys_of(member, parts)
             if kind in {"", kind_of(one.parameter)} and wanted(one.name) and _has(one, search.strip().lower())
         )
-        listed = list(islice(found, start, start + most_rows(request, LISTED)))
+        listed = list(islice(found, start, start + most_rows(request, LISTED_DENSE)))
         entries = list(entries_of(transaction, catalogues, documents, listed))
     return page(
         request,
         "catalogue.html",
         tables={"keys": entries},
-        entries=entries[:LISTED],
+        entries=entries[:LISTED_DENSE],
         members=catalogues.members,
         part_values=catalogues.part_values,
         chosen={**parts, "catalogue": catalogue, "kind": kind, "state": state, "search": search},
         kinds=KINDS,
         states=STATES,
         start=start,
-        following=cursor(start + LISTED) if len(entries) > LISTED else "",
+        following=cursor(start + LISTED_DENSE) if len(entries) > LISTED_DENSE else "",
     )
 
 

@@ -19,7 +19,7 @@ from setpoint.change.verification import Anchor, anchor_of, departure, read_anch
 from setpoint.declare.catalogue import GLOBAL_SCOPE
 from setpoint.errors import SetpointError
 from setpoint.serve.access.rules import ANYONE, access
-from setpoint.serve.console.pages import Words, go, page, router_of
+from setpoint.serve.console.pages import LISTED_DENSE, Words, go, page, router_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, name_at
 from setpoint.serve.routes import PlaneOf
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 router = router_of()
 #: How many keys a page of blame lists.
-LISTED = 100
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def show_blame(
             plane.catalogues,
             scope,
             match.strip(),
-            limit=most_rows(request, LISTED),
+            limit=most_rows(request, LISTED_DENSE),
             after=name_at(after or None) or "",
         )
         scopes = read_scopes(transaction)
@@ -85,11 +84,11 @@ def show_blame(
         request,
         "blame.html",
         tables={"values": found},
-        found=found[:LISTED],
+        found=found[:LISTED_DENSE],
         scopes=scopes,
         scope=scope,
         match=match,
-        following=cursor(found[LISTED - 1].key) if len(found) > LISTED else "",
+        following=cursor(found[LISTED_DENSE - 1].key) if len(found) > LISTED_DENSE else "",
     )
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Path, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
-from setpoint.change.applying import apply
 from setpoint.change.changes import (
     edits_before,
     full_change_of,
@@ -22,7 +21,7 @@ from setpoint.change.changes import (
     who_may_approve,
 )
 from setpoint.change.conflicts import overlaps_of
-from setpoint.change.decisions import decide, require_read
+from setpoint.change.decisions import apply_read, decide
 from setpoint.change.freezes import holding
 from setpoint.change.history import read_revision
 from setpoint.change.impact import impact_of, invariants_of
@@ -46,14 +45,13 @@ from setpoint.serve.console.review import (
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.plane import Plane
 from setpoint.serve.responses import cursor, place_of
-from setpoint.serve.routes import Number, PlaneOf
+from setpoint.serve.routes import ChangeId, PlaneOf
 from setpoint.store.database import Transaction
 
 if TYPE_CHECKING:
     from setpoint.change.changes import FullChange
 
 router = router_of()
-ChangeId = Annotated[Number, Path(description="A change's number.")]
 STATES = ("open", "all", "draft", "proposed", "suspended", "applied", "rejected", "withdrawn")
 
 
@@ -132,9 +130,7 @@ def send_application(
     """Write its document, when it is approved, due, and over a base that stands."""
 
     def work(transaction: Transaction) -> None:
-        found = read_change(transaction, change)
-        require_read(found, form.get("proposal"))
-        apply(transaction, plane.catalogues, found)
+        apply_read(transaction, plane.catalogues, change, form.get("proposal"))
 
     return acted(plane, request, caller, change, form, work)
 

@@ -19,7 +19,7 @@ from setpoint.govern.checkpoints.records import read_report
 from setpoint.govern.checkpoints.sources import open_sources
 from setpoint.govern.checkpoints.standings import is_in_use, told
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.console.forms import Sent, reason_in
+from setpoint.serve.console.forms import Sent, reason_in, typed_in
 from setpoint.serve.console.pages import go, needs_role, page, router_of
 from setpoint.serve.routes import PlaneOf
 
@@ -99,7 +99,7 @@ def _shown(
         title_of=title_of,
         holds_when=HOLDS_WHEN,
         refusal=needs_role(caller, *DECIDERS),
-        typed={name: form.get(name) if form else "" for name in ("option", "review", "words")},
+        typed=typed_in(form, ("option", "review", "words")),
     )
 
 

@@ -16,7 +16,7 @@ from setpoint.errors import InvalidError, InvalidValue
 from setpoint.serve.bodies import MOST_SMALL_BYTES, read_body
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
 #: Of one field of a form that anybody may send.
@@ -93,6 +93,11 @@ def instant_in(text: str) -> datetime:
     except ValueError:
         raise InvalidValue(f"{text!r} is no instant.", hint="write it as 2026-06-01T06:00, in UTC") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def typed_in(form: Form | None, names: Iterable[str]) -> dict[str, str]:
+    """Return what was typed into fields, for a page that shows a form again; empty texts for a fresh one."""
+    return {name: form.get(name) if form else "" for name in names}
 
 
 def reason_in(form: Form) -> str:

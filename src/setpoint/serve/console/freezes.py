@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Path, Request
 from starlette.responses import Response
 
-from setpoint.change.applying import apply
-from setpoint.change.changes import read_change
-from setpoint.change.decisions import require_read
-from setpoint.change.freezes import break_freeze, declare_freeze, end_freeze, list_freezes
+from setpoint.change.decisions import apply_read
+from setpoint.change.freezes import declare_freeze, end_freeze, list_freezes
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.console.changes import ChangeId, acted
-from setpoint.serve.console.forms import Sent, instant_in, reason_in
+from setpoint.serve.console.changes import acted
+from setpoint.serve.console.forms import Sent, instant_in, reason_in, typed_in
 from setpoint.serve.console.pages import LISTED, act, go, page, router_of
-from setpoint.serve.routes import Number, PlaneOf
+from setpoint.serve.routes import ChangeId, Number, PlaneOf
 
 if TYPE_CHECKING:
     from setpoint.errors import SetpointError
@@ -81,10 +79,7 @@ def send_break(plane: PlaneOf, request: Request, caller: Caller, change: ChangeI
     """Apply what was read though a freeze holds it, on the word of somebody who may."""
 
     def work(transaction: Transaction) -> None:
-        found = read_change(transaction, change)
-        require_read(found, form.get("proposal"))
-        break_freeze(transaction, found, reason_in(form))
-        apply(transaction, plane.catalogues, found)
+        apply_read(transaction, plane.catalogues, change, form.get("proposal"), reason_in(form))
 
     return acted(plane, request, caller, change, form, work)
 
@@ -105,5 +100,5 @@ def _freezes(
         tables={"freezes": found},
         freezes=found,
         may_write=may_write,
-        typed={name: form.get(name) if form else "" for name in FIELDS},
+        typed=typed_in(form, FIELDS),
     )

@@ -5,9 +5,9 @@ Guarantees: an address that is kept in a file of its own is not shown, and a sec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from fastapi import Query, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from setpoint.errors import SetpointError
@@ -15,21 +15,19 @@ from setpoint.notify import outbox
 from setpoint.notify.targets import Targets, read_targets
 from setpoint.serve.access.rules import Caller, access
 from setpoint.serve.console.forms import Sent
-from setpoint.serve.console.pages import act, go, page, router_of
+from setpoint.serve.console.pages import LISTED_DENSE, Words, act, go, page, router_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
-from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+from setpoint.serve.routes import PlaneOf
 
 if TYPE_CHECKING:
     from setpoint.serve.plane import Plane
 
 router = router_of()
-After = Annotated[str, Query(max_length=LONGEST_NAME)]
-LISTED = 100
 
 
 @router.get("/audit/notifications", **access("admin"))
-def show_notifications(plane: PlaneOf, request: Request, after: After = "") -> Response:
+def show_notifications(plane: PlaneOf, request: Request, after: Words = "") -> Response:
     """List targets, and deliveries to them, newest first, with why one failed."""
     return _notifications(plane, request, after=after)
 
@@ -54,15 +52,15 @@ def _notifications(
         configured = read_targets(plane.settings.notify)
     except SetpointError as unread:
         problem = problem or unread
-    rows = most_rows(request, LISTED)
+    rows = most_rows(request, LISTED_DENSE)
     found = outbox.list_deliveries(plane.database, limit=rows, after=place_of(after or None))
     return page(
         request,
         "notifications.html",
         problem=problem,
         tables={"deliveries": found},
-        deliveries=found[:LISTED],
+        deliveries=found[:LISTED_DENSE],
         counts=outbox.count_deliveries(plane.database),
         targets=configured.targets,
-        following=cursor(found[LISTED - 1].id) if len(found) > LISTED else "",
+        following=cursor(found[LISTED_DENSE - 1].id) if len(found) > LISTED_DENSE else "",
     )

@@ -57,8 +57,8 @@ _TEMPLATES = templates_in(Path(__file__).with_name("templates"), shown.FILTERS)
 Done = TypeVar("Done")
 #: Of an address, what is a name or a text to look for.
 Words = Annotated[str, Query(max_length=LONGEST_NAME)]
-#: How many entries of a list a page has.
-LISTED = 50
+#: How many entries of a list a page has, and of one whose entries are a line each.
+LISTED, LISTED_DENSE = 50, 100
 ONCE_COOKIE = "setpoint_once"
 #: What stands in the navigation: address and name of each place.
 PLACES = (

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from fastapi import Request
 from starlette.responses import Response
 
-from setpoint.change.applying import apply
 from setpoint.change.candidates import newest_pair
 from setpoint.change.changes import OPEN, full_change_of, read_change
-from setpoint.change.decisions import require_read
+from setpoint.change.decisions import apply_read
 from setpoint.change.freezes import holding
 from setpoint.govern.comparison import pair_runs
 from setpoint.govern.rollout.acting import (
@@ -27,14 +26,13 @@ from setpoint.govern.rollout.acting import (
 from setpoint.govern.rollout.rollouts import find_rollout, list_rollouts, read_rollout
 from setpoint.govern.rollout.shadow import judge_shadow
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, access
-from setpoint.serve.console.changes import ChangeId
-from setpoint.serve.console.forms import Sent, reason_in
+from setpoint.serve.console.forms import Sent, reason_in, typed_in
 from setpoint.serve.console.pages import LISTED, Words, act, go, needs_role, page, refused, router_of
 from setpoint.serve.console.review import Move, moves
 from setpoint.serve.console.runs import interval_rows
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
-from setpoint.serve.routes import PlaneOf
+from setpoint.serve.routes import ChangeId, PlaneOf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,9 +118,7 @@ def send_promotion(
     """Apply the change to all, when its canary passed and nothing else is missing."""
 
     def work(transaction: Transaction) -> None:
-        found = read_change(transaction, change)
-        require_read(found, form.get("proposal"))
-        apply(transaction, plane.catalogues, found)
+        apply_read(transaction, plane.catalogues, change, form.get("proposal"))
 
     return _acted(plane, request, caller, change, form, work)
 
@@ -178,7 +174,7 @@ def _shown(
         proposal=change.proposal_hash,
         freezes=freezes,
         moves={move.name: move for move in _moves(found, full, caller)} if found.state in OPEN else {},
-        typed={name: form.get(name) if form else "" for name in ("words", "run", "baseline")},
+        typed=typed_in(form, ("words", "run", "baseline")),
     )
 
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from fastapi import Path, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
@@ -32,7 +32,7 @@ from setpoint.serve.console.pages import LISTED, page, router_of
 from setpoint.serve.console.review import grouped
 from setpoint.serve.console.shown import counted
 from setpoint.serve.console.tables import most_rows
-from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+from setpoint.serve.routes import LONGEST_NAME, PlaneOf, RunName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Database, Transaction
 
 router = router_of()
-RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
 #: How many differences in what models held a comparison shows.
 DIFFERENCES = 200
 #: How many runs one page compares.

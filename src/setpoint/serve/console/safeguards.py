@@ -13,7 +13,7 @@ from setpoint.change.policy_proposals import policy_proposal
 from setpoint.change.proposals import open_and_apply
 from setpoint.errors import InvalidValue
 from setpoint.serve.access.rules import ANYONE, Caller, access
-from setpoint.serve.console.forms import Sent, reason_in
+from setpoint.serve.console.forms import Sent, reason_in, typed_in
 from setpoint.serve.console.pages import act, go, page, router_of
 from setpoint.serve.responses import number_in
 from setpoint.serve.routes import PlaneOf
@@ -95,7 +95,7 @@ def _policies(
         checks=CHECKS,
         smoke_s=SMOKE_S,
         may_write=may_write,
-        typed={name: form.get(name) if form else "" for name in FIELDS},
+        typed=typed_in(form, FIELDS),
     )
 
 

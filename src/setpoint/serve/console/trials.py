@@ -28,9 +28,9 @@ from setpoint.serve.console import chart_specs, chart_tables
 from setpoint.serve.console.chart_specs import MOST_POINTS, Chart, reached_title
 from setpoint.serve.console.drafts import lay
 from setpoint.serve.console.forms import Sent
-from setpoint.serve.console.pages import act, go, page, refused, router_of
+from setpoint.serve.console.pages import Words, act, go, page, refused, router_of
 from setpoint.serve.responses import REVALIDATED
-from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+from setpoint.serve.routes import LONGEST_NAME, PlaneOf, RunName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from setpoint.store.database import Transaction
 
 router = router_of()
-RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
-Name = Annotated[str, Query(max_length=LONGEST_NAME)]
 Unit = Annotated[int | None, Query(ge=0, le=2**31 - 1)]
 
 
@@ -62,8 +60,8 @@ def show_trials(
     request: Request,
     caller: Caller,
     run: RunName,
-    model: Name = "",
-    timeframe: Name = "",
+    model: Words = "",
+    timeframe: Words = "",
     unit: Unit = None,
 ) -> Response:
     """Show what the trials of one model and timeframe reached, of all units or of one."""
@@ -134,8 +132,8 @@ async def show_chart(
     request: Request,
     run: RunName,
     chart: Annotated[str, Path(max_length=LONGEST_NAME)],
-    model: Name = "",
-    timeframe: Name = "",
+    model: Words = "",
+    timeframe: Words = "",
     unit: Unit = None,
 ) -> Response:
     """Return one chart as SVG: `history`, `importance`, `parallel`, or the name of a parameter.

@@ -17,7 +17,7 @@ from setpoint.record.result_rows import list_failures, list_results
 from setpoint.record.run_rows import read_run, read_units, unit_name
 from setpoint.serve.access.rules import ANYONE, access
 from setpoint.serve.console.pages import page, router_of
-from setpoint.serve.routes import LONGEST_NAME, PlaneOf
+from setpoint.serve.routes import PlaneOf, RunName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     OfUnit = TypeVar("OfUnit", bound=UnitFacts)
 
 router = router_of()
-RunName = Annotated[str, Path(max_length=LONGEST_NAME)]
 Position = Annotated[int, Path(ge=0, le=2**31 - 2)]
 #: More results than one model has on one symbol in a run.
 _RESULTS = 1_000
