@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import json
 import re
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from setpoint import errors
 from setpoint.cli import __main__ as command_line
 from setpoint.cli.help_panels import PANELS
-from setpoint.cli.output import cell_text, headline, table
+from setpoint.cli.output import cell_text, headline, print_json, table
 from setpoint.cli.reach import walk
 from setpoint.declare.loading import load_catalogue, load_catalogues
 from setpoint.errors import InvalidCatalogue, SetpointError
@@ -179,6 +181,7 @@ def test_catalogues_that_collide_name_both_places(tmp_path):
         (("a", None), "a, -"),
         ({"a": True}, "a=true"),
         (0.5, "0.5"),
+        (datetime(2026, 5, 12, 9, 30, tzinfo=timezone(timedelta(hours=2))), "2026-05-12 07:30:00 UTC"),
     ],
 )
 def test_a_cell_shows_no_form_of_python(cell, shown, capfd):
@@ -186,6 +189,12 @@ def test_a_cell_shows_no_form_of_python(cell, shown, capfd):
     assert cell_text(cell) == shown
     table(("column",), [(cell,)])
     assert shown in capfd.readouterr().out.splitlines()[-1]
+
+
+def test_scripts_are_told_instants_as_the_api_tells_them(capfd):
+    """ISO 8601 in UTC, whatever zone the database's session or the machine is in."""
+    print_json({"at": [datetime(2026, 5, 12, 9, 30, tzinfo=timezone(timedelta(hours=2)))]})
+    assert json.loads(capfd.readouterr().out) == {"at": ["2026-05-12T07:30:00+00:00"]}
 
 
 def test_what_tables_and_notes_say(seeded):

@@ -8,7 +8,7 @@ import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, catalogues, settings
 from setpoint.cli.output import out, print_json, table
-from setpoint.cli.owner import HERE, Reason, Roles, minute_text, owner_does
+from setpoint.cli.owner import HERE, Reason, Roles, owner_does
 
 if TYPE_CHECKING:
     from setpoint.serve.access.accounts import Account
@@ -41,7 +41,7 @@ def list_accounts(as_json: Json = False) -> None:
                 row.name,
                 _reaching(row),
                 "password" if row.has_password else "a provider" if row.issuer else "-",
-                minute_text(row.last_login_at),
+                row.last_login_at,
                 _state(row),
             )
             for row in rows
@@ -147,7 +147,8 @@ def once(name: Name, reason: Reason = "", _yes: AsksNothing = False, as_json: Js
         print_json({"account": name, "once": secret, "expires_at": expires_at})
     else:
         out.say(secret)
-        out.say("valid once, for an hour, at /login")
+        page = f"{settings().public_url.rstrip('/') or 'ADDRESS'}/login?once={secret}"
+        out.say(f"valid once, for an hour: open {page}")
 
 
 @accounts.command()

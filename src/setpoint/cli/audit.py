@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from setpoint.cli.app import Json, app, settings
-from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, print_json, table
 from setpoint.cli.values import instant
 from setpoint.errors import UsageError
@@ -63,10 +62,7 @@ def audit(
         return
     table(
         ("id", "at", "event", "account", "from", "by", "detail"),
-        (
-            (one.id, instant_text(one.at), one.event, one.account, one.remote, one.actor, _detail(one))
-            for one in shown
-        ),
+        ((one.id, one.at, one.event, one.account, one.remote, one.actor, _detail(one)) for one in shown),
     )
     if following:
         out.say(f"older ones: --before {following}")

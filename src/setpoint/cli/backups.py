@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path  # noqa: TC003 - typer reads the annotation at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,7 +111,7 @@ def list_backups(as_json: Json = False) -> None:
         ("made at", "revision", "size", "restore rehearsed", "file"),
         (
             (
-                row.made_at,
+                datetime.fromisoformat(row.made_at),
                 row.revision,
                 _size(row.bytes),
                 "-" if row.proof is None else _proven(row.proof),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, database
-from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, print_json, table
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def _show(rows: list[Baseline], *, as_json: bool) -> None:
                 f"{row.training_time_p95_s:.2f} s",
                 f"{row.n_trees_median:.0f}",
                 row.set_by,
-                instant_text(row.set_at),
+                row.set_at,
                 row.reason,
             )
             for row in rows

@@ -44,7 +44,7 @@ def list_all(
                 one.id,
                 one.scope,
                 one.state,
-                instant_text(one.starts_at),
+                one.starts_at,
                 _end(one),
                 ", ".join(one.breakers) or "nobody",
                 one.declared_by,

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, database, settings
-from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, print_json, table
 
 group: typer.Typer = typer.Typer(
@@ -46,8 +45,8 @@ def list_sent(
                     ", ".join(row.people),
                     row.state,
                     row.attempts,
-                    instant_text(row.made_at),
-                    instant_text(row.sent_at) if row.sent_at else "",
+                    row.made_at,
+                    row.sent_at or "",
                     row.error,
                 )
                 for row in rows

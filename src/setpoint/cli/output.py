@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
@@ -138,8 +139,13 @@ def headline(chapter: str, what: str) -> None:
 
 def print_json(document: Any) -> None:
     """Print one JSON document, records by the names of their fields; times are ISO 8601 in UTC."""
-    written = json.dumps(plain(document), indent=2, default=str, ensure_ascii=False)
+    written = json.dumps(plain(document), indent=2, default=_json_text, ensure_ascii=False)
     out.console.file.write(printable_json(written) + "\n")
+
+
+def _json_text(value: object) -> str:
+    """Return what JSON has no form for as text; an instant as the API writes it."""
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
 
 
 def print_error(problem: SetpointError, *, as_json: bool = False) -> None:
@@ -201,6 +207,8 @@ def cell_text(cell: Any) -> str:
         return "-"
     if isinstance(cell, bool):
         return "true" if cell else "false"
+    if isinstance(cell, datetime):
+        return f"{cell.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(cell, Mapping):
         return ", ".join(f"{name}={cell_text(value)}" for name, value in cell.items())
     if isinstance(cell, list | tuple | set | frozenset):

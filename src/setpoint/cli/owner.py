@@ -28,8 +28,3 @@ def owner_does(work: Callable[[Transaction], Any], reason: str = "") -> Any:
 
     with as_owner(settings(), reason) as transaction:
         return work(transaction)
-
-
-def minute_text(at: Any) -> str:
-    """Return an instant as tables show it."""
-    return f"{at:%Y-%m-%d %H:%M}" if at else "-"

@@ -8,7 +8,7 @@ import typer
 
 from setpoint.cli.app import AsksNothing, Json, app
 from setpoint.cli.output import out, print_json, table
-from setpoint.cli.owner import HERE, Reason, minute_text, owner_does
+from setpoint.cli.owner import HERE, Reason, owner_does
 
 passkeys: typer.Typer = typer.Typer(
     help="Passkeys of people on the plane. Acts as the owner of the tables. One is added in a browser, on the"
@@ -35,10 +35,7 @@ def list_passkeys(
         return
     table(
         ("id", "account", "label", "added", "last used"),
-        (
-            (row.id, row.account, row.label, minute_text(row.created_at), minute_text(row.last_used_at))
-            for row in rows
-        ),
+        ((row.id, row.account, row.label, row.created_at, row.last_used_at) for row in rows),
     )
 
 

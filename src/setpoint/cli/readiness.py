@@ -202,10 +202,9 @@ def _show(file: Path, found: Checked) -> None:
     out.say("passes" if found.passes else f"fails: {len(found.findings)} findings")
 
 
-def _row(proof: Any) -> tuple[str, ...]:
+def _row(proof: Any) -> tuple[Any, ...]:
     state = f"{proof.state}, planned" if proof.is_planned else proof.state
-    when = f"{proof.at:%Y-%m-%d %H:%M}" if proof.at else ""
-    return (proof.kind, proof.name, str(proof.line), state, when, proof.command, proof.said)
+    return (proof.kind, proof.name, proof.line, state, proof.at or "", proof.command, proof.said)
 
 
 def _list(title: str, findings: Iterable[Finding]) -> None:

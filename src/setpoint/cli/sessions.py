@@ -8,7 +8,7 @@ import typer
 
 from setpoint.cli.app import AsksNothing, Json, app
 from setpoint.cli.output import out, print_json, table
-from setpoint.cli.owner import HERE, Reason, minute_text, owner_does
+from setpoint.cli.owner import HERE, Reason, owner_does
 
 sessions: typer.Typer = typer.Typer(
     help="Sessions of people on the plane. Acts as the owner of the tables.", no_args_is_help=True
@@ -37,13 +37,13 @@ def list_sessions(
             (
                 row.id,
                 row.account,
-                minute_text(row.created_at),
+                row.created_at,
                 row.how,
-                minute_text(row.proven_at),
-                minute_text(row.last_used_at),
+                row.proven_at,
+                row.last_used_at,
                 row.last_used_from or "",
                 row.last_used_by,
-                minute_text(row.expires_at),
+                row.expires_at,
             )
             for row in rows
         ),

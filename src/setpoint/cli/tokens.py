@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from setpoint.cli.app import AsksNothing, Json, app, catalogues
+from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, print_json, table
-from setpoint.cli.owner import HERE, Reason, Roles, minute_text, owner_does
+from setpoint.cli.owner import HERE, Reason, Roles, owner_does
 from setpoint.errors import UsageError
 
 tokens: typer.Typer = typer.Typer(
@@ -44,8 +45,8 @@ def list_tokens(as_json: Json = False) -> None:
                 row.account,
                 row.label,
                 ", ".join(row.roles) or _flags(row.dimensions),
-                minute_text(row.expires_at),
-                minute_text(row.last_used_at),
+                row.expires_at,
+                row.last_used_at,
                 row.last_used_from or "",
                 "revoked" if row.revoked_at else "",
             )
@@ -153,7 +154,7 @@ def rotate(
         print_json({**vars(made), "token": secret})
     else:
         out.say(secret)
-        out.say(f"token {made.id}; token {number} works until {minute_text(made.old_ends_at)} UTC")
+        out.say(f"token {made.id}; token {number} works until {instant_text(made.old_ends_at)}")
 
 
 @tokens.command()
