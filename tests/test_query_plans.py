@@ -121,6 +121,7 @@ OTHERS = {
     " 'x', 'x', '[]', 'withdrawn'",
     "change_runs": "(run_id, change_id, arm, dimensions, registered_by)"
     " SELECT 'trained-' || n, (SELECT min(id) FROM changes) + n - 1, 'candidate', '{}', 'robot'",
+    "change_attempts": "(run_id) SELECT 'trained-' || n",
     "change_checks": "(change_id, kind, run_id, candidate_hash, build, data_hash, result, reasons,"
     " reported_by, proof)"
     " SELECT (SELECT min(id) FROM changes) + n - 1, 'smoke', r.id, 'h', 'b', 'd', 'pass', '{}', 'robot', 'x'"

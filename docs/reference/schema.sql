@@ -432,6 +432,28 @@ $$;
 
 COMMENT ON FUNCTION public.attach_checks(p_run text) IS 'Attaches what a registered run, and its pair, showed to their change, once; asked by whoever registered it.';
 
+CREATE FUNCTION public.attempt_of(p_run text, OUT attempt bigint, OUT earlier text[], OUT repeated_because text) RETURNS record
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    WITH before AS MATERIALIZED (
+        SELECT DISTINCT a.run_id, a.began_at FROM public.finetune_contexts AS c, public.same_candidate(c) AS a
+        WHERE c.run_id = p_run AND public.is_moved_by(
+            (SELECT h FROM public.change_runs AS r JOIN public.changes AS h ON h.id = r.change_id WHERE r.run_id = p_run), c)
+    )
+    SELECT 1 + (SELECT count(*) FROM before AS b WHERE b.began_at < own.began_at),
+           ARRAY(SELECT coalesce(k.result, 'unfinished') FROM before AS b
+                 LEFT JOIN public.change_checks AS k ON k.run_id = b.run_id AND k.kind = 'canary'
+                 WHERE b.began_at < own.began_at ORDER BY b.began_at),
+           (SELECT format('%s: %s', s.person, s.words)
+            FROM public.repetitions_of((SELECT r.change_id FROM public.change_runs AS r WHERE r.run_id = p_run),
+                                       (SELECT max(b.began_at) FROM before AS b WHERE b.began_at < own.began_at)) AS s
+            WHERE s.said_at < own.began_at ORDER BY s.said_at DESC LIMIT 1)
+    FROM public.change_attempts AS own WHERE own.run_id = p_run
+$$;
+
+COMMENT ON FUNCTION public.attempt_of(p_run text, OUT attempt bigint, OUT earlier text[], OUT repeated_because text) IS 'Which attempt at its candidate a run is, what the earlier ones showed, and who said what it is for; nulls of every other run.';
+
 CREATE FUNCTION public.begin_rollout(change public.changes, p_context jsonb, p_scopes text[], p_expected_s integer, p_person text, p_proof text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -1344,6 +1366,39 @@ CREATE FUNCTION public.contradictions_of_months() RETURNS SETOF text
 $$;
 
 COMMENT ON FUNCTION public.contradictions_of_months() IS 'Where what is known of dropped months and the access log say different things.';
+
+CREATE FUNCTION public.count_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes;
+    newest record;
+BEGIN
+    SELECT c.* INTO change FROM public.change_runs AS r JOIN public.changes AS c ON c.id = r.change_id
+    WHERE r.run_id = NEW.run_id AND r.arm = 'candidate' AND r.other IS NOT NULL;
+    IF NOT FOUND OR NOT public.is_moved_by(change, NEW) THEN
+        RETURN NULL;
+    END IF;
+    -- Of two that begin at once the second sees the first. Nothing else locks these rows.
+    PERFORM FROM public.change_runs AS r WHERE r.change_id = change.id ORDER BY r.run_id FOR NO KEY UPDATE;
+    SELECT a.run_id, a.began_at, k.result INTO newest
+    FROM public.finetune_runs AS n, public.same_candidate(NEW) AS a JOIN public.finetune_runs AS o ON o.id = a.run_id
+    LEFT JOIN public.change_checks AS k ON k.run_id = a.run_id AND k.kind = 'canary'
+    WHERE n.id = NEW.run_id AND public.share_data(o, n)
+    ORDER BY a.began_at DESC LIMIT 1;
+    IF FOUND AND NOT EXISTS (SELECT FROM public.repetitions_of(change.id, newest.began_at)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423',
+            MESSAGE = format('the candidate of change %s was trained with this data already: run %s, %s', change.id, newest.run_id,
+                             coalesce('which says ' || newest.result, 'which showed nothing yet')),
+            HINT = format('resume that run, train with new data, or a person says why it is repeated: `setpoint change repeat %s --reason WHY`', change.id);
+    END IF;
+    INSERT INTO public.change_attempts (run_id) VALUES (NEW.run_id) ON CONFLICT (run_id) DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION public.count_attempt() IS 'Counts each attempt at a candidate when it begins; refuses one with data of an earlier one that no person gave a reason for.';
 
 CREATE FUNCTION public.count_events() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2384,6 +2439,22 @@ CREATE FUNCTION public.is_long_over(held public.credentials) RETURNS boolean
     SELECT least(held.expires_at, held.revoked_at)
          < clock_timestamp() - CASE held.kind WHEN 'token' THEN interval '30 days' ELSE interval '1 day' END
 $$;
+
+CREATE TABLE public.finetune_contexts (
+    run_id text NOT NULL,
+    context jsonb NOT NULL,
+    snapshot_hash text NOT NULL,
+    layers jsonb NOT NULL
+);
+
+COMMENT ON TABLE public.finetune_contexts IS 'The snapshots of a run: the base, and one for each context that its units resolve in.';
+
+CREATE FUNCTION public.is_moved_by(change public.changes, p_context public.finetune_contexts) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    RETURN ((p_context).layers @> jsonb_build_array(jsonb_build_object('scope', (change).scope)));
+
+COMMENT ON FUNCTION public.is_moved_by(change public.changes, p_context public.finetune_contexts) IS 'Whether a change has a say in what a context of a run pinned: others are the same for every candidate of it.';
 
 CREATE FUNCTION public.is_named(name text, patterns jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE
@@ -4551,6 +4622,40 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.repeat_check(p_id bigint, p_words text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+BEGIN
+    IF btrim(p_words) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a check is repeated only with a justification', HINT = 'give it with --reason';
+    END IF;
+    INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+    SELECT p_id, 'repeat', change.proposal_hash, s.person, s.proof, p_words
+    FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin', 'approver') AS s;
+END
+$$;
+
+COMMENT ON FUNCTION public.repeat_check(p_id bigint, p_words text) IS 'A person says why the candidate of a change is trained once more with the same data; it holds for the next attempt alone.';
+
+CREATE FUNCTION public.repetitions_of(p_change bigint, p_after timestamp with time zone) RETURNS TABLE(person text, words text, said_at timestamp with time zone)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+BEGIN
+    -- Who starts a canary signs for its attempt: it may follow the runs of a shadow.
+    RETURN QUERY SELECT d.person, d.words, d.decided_at FROM public.change_decisions AS d
+    WHERE d.change_id = p_change AND d.decision = 'repeat' AND d.decided_at > p_after
+    UNION ALL
+    SELECT s.person, 'the canary was started', s.stepped_at FROM public.rollout_steps AS s
+    WHERE s.change_id = p_change AND s.stage = 'canary' AND s.step = 'start' AND s.stepped_at > p_after;
+END
+$$;
+
+COMMENT ON FUNCTION public.repetitions_of(p_change bigint, p_after timestamp with time zone) IS 'What people said, since an instant, that a further attempt at a change''s candidate is for.';
+
 CREATE FUNCTION public.require_admin() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -5125,6 +5230,26 @@ $$;
 
 COMMENT ON FUNCTION public.runs_set_by(p_revision bigint) IS 'The runs that used at least one value that a revision set, pinned with it or later, before it was set anew.';
 
+CREATE TABLE public.change_attempts (
+    run_id text NOT NULL,
+    began_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.change_attempts IS 'Each time that a candidate began to be trained beside what stands: who repeats it until it passes is seen to.';
+
+COMMENT ON COLUMN public.change_attempts.began_at IS 'By the clock of the database, when it pinned; that it was registered is no attempt yet.';
+
+CREATE FUNCTION public.same_candidate(p_context public.finetune_contexts) RETURNS SETOF public.change_attempts
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By what is trained: withdrawing a change and proposing it again makes no other candidate.
+    SELECT a.* FROM public.finetune_contexts AS c JOIN public.change_attempts AS a USING (run_id)
+    WHERE c.snapshot_hash = p_context.snapshot_hash AND c.context = p_context.context AND c.run_id <> p_context.run_id
+$$;
+
+COMMENT ON FUNCTION public.same_candidate(p_context public.finetune_contexts) IS 'The attempts, of whichever change, that trained what a context of a run pinned.';
+
 CREATE FUNCTION public.scopes_of(dimensions text[], context jsonb) RETURNS text[]
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
@@ -5306,6 +5431,17 @@ CREATE FUNCTION public.shadow_is_done(change public.changes) RETURNS boolean
 $$;
 
 COMMENT ON FUNCTION public.shadow_is_done(change public.changes) IS 'Whether the shadow of a change was skipped, or its newest verdict is that nothing else differs.';
+
+CREATE FUNCTION public.share_data(old public.finetune_runs, new public.finetune_runs) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+    -- By asset: to leave one out brings no new data.
+    SELECT EXISTS (SELECT FROM jsonb_each(old.plan -> 'data') AS o JOIN jsonb_each(new.plan -> 'data') AS n USING (key)
+                   WHERE o.value -> 'hash' = n.value -> 'hash')
+$$;
+
+COMMENT ON FUNCTION public.share_data(old public.finetune_runs, new public.finetune_runs) IS 'Whether two runs train an asset with the same candles.';
 
 CREATE FUNCTION public.signer(p_scope text, p_keys text[], VARIADIC wanted text[], OUT person text, OUT proof text) RETURNS record
     LANGUAGE plpgsql STABLE
@@ -6321,7 +6457,8 @@ CREATE TABLE public.change_decisions (
     proof text NOT NULL,
     words text NOT NULL,
     decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT change_decisions_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'reject'::text, 'comment'::text])))
+    CONSTRAINT a_repetition_has_a_reason CHECK (((decision <> 'repeat'::text) OR (btrim(words) <> ''::text))),
+    CONSTRAINT change_decisions_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'reject'::text, 'comment'::text, 'repeat'::text])))
 );
 
 ALTER TABLE public.change_decisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -6592,15 +6729,6 @@ CREATE TABLE public.event_units (
 );
 
 COMMENT ON TABLE public.event_units IS 'The units that started in the last two days, so that each is counted once.';
-
-CREATE TABLE public.finetune_contexts (
-    run_id text NOT NULL,
-    context jsonb NOT NULL,
-    snapshot_hash text NOT NULL,
-    layers jsonb NOT NULL
-);
-
-COMMENT ON TABLE public.finetune_contexts IS 'The snapshots of a run: the base, and one for each context that its units resolve in.';
 
 CREATE TABLE public.finetune_failures (
     run_id text NOT NULL,
@@ -7161,6 +7289,9 @@ ALTER TABLE ONLY public.catalogues
 ALTER TABLE ONLY public.chain_head
     ADD CONSTRAINT chain_head_pkey PRIMARY KEY (one);
 
+ALTER TABLE ONLY public.change_attempts
+    ADD CONSTRAINT change_attempts_pkey PRIMARY KEY (run_id);
+
 ALTER TABLE ONLY public.change_checks
     ADD CONSTRAINT change_checks_pkey PRIMARY KEY (id);
 
@@ -7514,7 +7645,7 @@ CREATE INDEX notifications_unrouted ON public.notifications USING btree (id) WHE
 
 CREATE INDEX obligations_open ON public.obligations USING btree (due_at) WHERE (met_at IS NULL);
 
-CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE (decision <> 'comment'::text);
+CREATE UNIQUE INDEX one_decision_for_each_proposal ON public.change_decisions USING btree (change_id, proposal_hash, person, decision) WHERE ((decision <> 'comment'::text) AND (decision <> 'repeat'::text));
 
 CREATE UNIQUE INDEX one_judgement ON public.checkpoint_log USING btree (calendar, checkpoint) WHERE (event = ANY (ARRAY['passed'::text, 'fired'::text]));
 
@@ -7583,6 +7714,10 @@ ALTER TABLE public.baselines ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.break_glass_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('the record of break-glass is append-only');
 
 ALTER TABLE public.break_glass_uses ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_attempts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('attempts are append-only');
+
+ALTER TABLE public.change_attempts ENABLE ALWAYS TRIGGER append_only;
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.change_checks FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('checks are append-only');
 
@@ -7671,6 +7806,10 @@ ALTER TABLE public.rollouts ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.seedings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('who seeded stays on record');
 
 ALTER TABLE public.seedings ENABLE ALWAYS TRIGGER append_only;
+
+CREATE TRIGGER count_attempt AFTER INSERT ON public.finetune_contexts FOR EACH ROW EXECUTE FUNCTION public.count_attempt();
+
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER count_attempt;
 
 CREATE TRIGGER count_events AFTER INSERT ON public.event_log REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION public.count_events();
 
@@ -7848,6 +7987,9 @@ ALTER TABLE ONLY public.baselines
 
 ALTER TABLE ONLY public.catalogue_declarations
     ADD CONSTRAINT catalogue_declarations_hash_fkey FOREIGN KEY (hash) REFERENCES public.catalogues(hash);
+
+ALTER TABLE ONLY public.change_attempts
+    ADD CONSTRAINT change_attempts_run_id_fkey FOREIGN KEY (run_id) REFERENCES public.change_runs(run_id);
 
 ALTER TABLE ONLY public.change_checks
     ADD CONSTRAINT change_checks_change_id_fkey FOREIGN KEY (change_id) REFERENCES public.changes(id);
@@ -8115,6 +8257,8 @@ REVOKE ALL ON FUNCTION public.import_revision(revision jsonb) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.is_long_over(held public.credentials) FROM PUBLIC;
 
+GRANT SELECT,INSERT ON TABLE public.finetune_contexts TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.is_robot(name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.issue_once(p_account text, p_hash bytea, p_remote text, OUT expires_at timestamp with time zone) FROM PUBLIC;
@@ -8320,6 +8464,9 @@ GRANT ALL ON FUNCTION public.release_posting(p_held uuid) TO setpoint_app;
 REVOKE ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.remove_passkey(p_id bigint, p_remote text) TO setpoint_server;
 
+REVOKE ALL ON FUNCTION public.repeat_check(p_id bigint, p_words text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.repeat_check(p_id bigint, p_words text) TO setpoint_app;
+
 REVOKE ALL ON FUNCTION public.require_admin() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.require_decider(p_calendar text, p_checkpoint text, p_option text) FROM PUBLIC;
@@ -8365,6 +8512,8 @@ GRANT UPDATE(state) ON TABLE public.finetune_runs TO setpoint_app;
 GRANT UPDATE(read_set) ON TABLE public.finetune_runs TO setpoint_app;
 
 GRANT UPDATE(fallbacks) ON TABLE public.finetune_runs TO setpoint_app;
+
+GRANT SELECT ON TABLE public.change_attempts TO setpoint_app;
 
 REVOKE ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.sessions_seen(p_account text, p_after bigint, p_limit bigint) TO setpoint_server;
@@ -8504,8 +8653,6 @@ GRANT SELECT ON TABLE public.event_sources TO setpoint_app;
 GRANT INSERT(source) ON TABLE public.event_sources TO setpoint_app;
 
 GRANT SELECT ON TABLE public.event_totals TO setpoint_app;
-
-GRANT SELECT,INSERT ON TABLE public.finetune_contexts TO setpoint_app;
 
 GRANT SELECT,INSERT ON TABLE public.finetune_failures TO setpoint_app;
 

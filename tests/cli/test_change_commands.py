@@ -225,10 +225,12 @@ def test_a_withdrawn_change_has_ended(set_value, seeded):
     assert "comment by" in seeded("change", "show", change).out
 
 
-@pytest.mark.parametrize("verb", ["show", "propose", "withdraw", "apply", "comment", "approve", "reject"])
+@pytest.mark.parametrize(
+    "verb", ["show", "propose", "withdraw", "apply", "comment", "approve", "reject", "repeat"]
+)
 def test_a_change_that_does_not_exist_is_missing(seeded, verb):
     """Every verb says so, with exit code 4."""
-    words = ("--comment", "x") if verb == "comment" else ()
+    words = {"comment": ("--comment", "x"), "repeat": ("--reason", "x")}.get(verb, ())
     done = seeded("change", verb, "999", *words)
 
     assert done.code == 4

@@ -181,6 +181,7 @@ UNRUN = {
     "setpoint alerts show {one.name}": PROVES,
     "setpoint gate src": PROVES,
     "setpoint seed": PROVES,
+    "setpoint change repeat %s --reason WHY": "of a second pair: tests/story/test_rollout.py types it",
     "setpoint drill": REHEARSED,
     "setpoint notifications list --failed": "an alert's first step: tests/story/test_runbooks.py types it",
     "setpoint rollback": "of a way back that no release knows: docs/runbooks/rollback.md runs it",

@@ -53,6 +53,7 @@ SHOWN = {
     "change impact": [["change", "impact", "OPEN"]],
     "change effects": [["change", "effects", "OPEN"]],
     "change comment": [["change", "comment", "OPEN", "-m", text] for text in HOSTILE],
+    "change repeat": [["change", "repeat", "OPEN", "-r", text] for text in HOSTILE],
     "change amend": [["change", "amend", "OPEN", f"{GAMMA}=0.8"]],
     "rollout skip": [
         ["rollout", "skip", "OPEN", "-r", "".join(HOSTILE[:8])],

@@ -145,7 +145,8 @@ class Writes:
 
     def act(self, what, scope, key):
         made = self.open(self.dan, scope, key).json()
-        body = {"proposal_hash": made["proposal_hash"]} | ({} if what == "apply" else {"words": "so"})
+        named, words = {"proposal_hash": made["proposal_hash"]}, {"words": "so"}
+        body = {"apply": named, "repeat": words}.get(what, named | words)
         return self.limited.post(f"/v1/changes/{made['id']}/{what}", json=body)
 
     def roll_out(self, what, scope, key):
@@ -194,7 +195,7 @@ class Writes:
 
     def of(self, method, path):
         """Return what tries one operation on a scope and a key."""
-        if path.endswith(("/apply", "/approve", "/reject")):
+        if path.endswith(("/apply", "/approve", "/reject", "/repeat")):
             return partial(self.act, path.rpartition("/")[2])
         return {
             ("POST", "/v1/changes"): lambda scope, key: self.open(self.limited, scope, key),
@@ -257,7 +258,7 @@ def test_roles_reach_the_scopes_and_catalogues_they_are_limited_to(seeded, http_
                 wrong.append(f"{method} {path} of {scope} {key}: {told.status_code} {told.text[:150]}")
             tried += 1
     assert wrong == []
-    assert tried == 3 * 14
+    assert tried == 3 * 15
 
 
 def test_every_operation_declares_known_roles(plane):

@@ -37,6 +37,7 @@ def test_no_table_and_no_function_is_defined_twice():
 #: What a subject asks of later ones by name when it runs: what break-glass left owing, and a caller's share.
 LATER = {
     "access": {"passkeys"},
+    "checks": {"rollout_steps", "signer"},
     "changes": {
         "finetune_runs",
         "frozen_until",

@@ -144,6 +144,8 @@ def test_missing_role_is_created_without_login(server, empty_url, monkeypatch):
 DEFINERS = {
     "attach_checks",
     "lacking_checks",
+    "repeat_check",
+    "count_attempt",
     "register_run",
     "why_not_counted",
     "tell_approvers",

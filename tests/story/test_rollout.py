@@ -38,8 +38,14 @@ def test_from_seed_to_full_and_back(typed, as_, database, catalogues, bundled_se
     until = (datetime.now(UTC) + timedelta(days=9)).isoformat()
     typed("bo", "change", "approve", change, "--restore-until", until, code=11)
     typed("ada", "change", "apply", change, code=5)
-    passed, _ = record_candidate(robot, catalogues, author, int(change), GOOD)
+    same = {"data": "5" * 64}
+    record_candidate(robot, catalogues, author, int(change), GOOD | {"xgb": 0.35}, **same)
+    assert ": hold" in typed("ada", "rollout", "judge").out
+    typed("ada", "change", "repeat", change, "--reason", "a disk was full")
+    passed, _ = record_candidate(robot, catalogues, author, int(change), GOOD, **same)
     assert f"canary run {passed}: pass" in typed("ada", "rollout", "judge").out
+    for shown in ("change", "rollout"):
+        assert "attempt 2; earlier: hold; ada: a disk was full" in typed("bo", shown, "show", change).out
     typed("ada", "rollout", "promote", change)
     assert "0.09" in typed("cy", "get", RATE).out
     run = record_scores(robot, catalogues, author, GOOD | {"xgb": 0.22})

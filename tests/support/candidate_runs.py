@@ -34,17 +34,21 @@ RULE = {
 _NUMBERS = count(1)
 
 
+def candles(hashed: str) -> dict[str, Any]:
+    """Return the data of a plan, by the hash of each asset's candles."""
+    return {one["symbol"]: {"hash": hashed, "source": "synthetic"} for one in CONTEXTS}
+
+
 def plan_of(run: str, snapshots: SnapshotSet, **given: Any) -> dict[str, Any]:
     """Return the plan of a run with one unit for each of ``CONTEXTS``."""
     units = [[one["symbol"], "lgb", "5m", "ATR", 0] for one in CONTEXTS]
-    candles = {"hash": "d" * 64, "source": "synthetic"}
     return {
         "run": run,
         "set_hash": snapshots.hash,
         "snapshot_hash": snapshots.base.hash,
         "dimensions": ["symbol"],
         "units": units,
-        "data": {one["symbol"]: candles for one in CONTEXTS},
+        "data": candles("d" * 64),
         "rule": RULE,
         "versions": {"setpoint": "0.1.0"},
         "git_commit": "c" * 40,
@@ -67,9 +71,10 @@ def begin_pair(
 ) -> tuple[str, str]:
     """Register a run of a change's candidate and its pair, and record that both started; return them.
 
-    ``given`` is of both plans, ``beside`` of that of the pair alone.
+    ``given`` is of both plans, ``beside`` of that of the pair alone. By default its data is new.
     """
     number = next(_NUMBERS)
+    given = {"data": candles(f"{number:064x}")} | given
     run, current = f"candidate-{number}", f"current-{number}"
     with database.transaction(author=person) as transaction:
         register_runs(transaction, catalogues, change, run, current)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import asdict
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from setpoint.change.candidates import attach_checks, read_candidate, register_runs
@@ -31,6 +32,7 @@ COMMIT = "ab" * 20
 TINY = {"profile": "tiny"}
 #: The body of the unit that was trained, once for all tests of a process.
 _TRAINED: dict[str, Any] = {}
+_NUMBERS = count(1)
 
 
 def record_scores(
@@ -76,9 +78,14 @@ def record_candidate(
     author: Author,
     change: int,
     scores: Mapping[str, float],
+    data: str | None = None,
     **given: Any,
 ) -> tuple[str, str]:
-    """Record the pair of a change's candidate and of what stands, with its canary check; return both ids."""
+    """Record the pair of a change's candidate and of what stands, with its canary check; return both ids.
+
+    ``data`` is the hash of each asset's candles; by default they are new.
+    """
+    data = data or f"{next(_NUMBERS):064x}"
     candidate = pin_units(
         lambda one: read_candidate(database, catalogues, change, [one]).base,
         lambda several: read_candidate(database, catalogues, change, several),
@@ -87,6 +94,8 @@ def record_candidate(
     )[0]
     new = _start(candidate, catalogues)
     old = _start(pinned_units(database, catalogues, TINY), catalogues)
+    for plan in (new["plan"], old["plan"]):
+        plan["data"] = {symbol: one | {"hash": data} for symbol, one in plan["data"].items()}
     names = (new["plan"]["run"], old["plan"]["run"])
     with database.transaction(author=author.name) as transaction:
         register_runs(transaction, catalogues, change, *names)

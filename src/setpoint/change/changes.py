@@ -33,6 +33,8 @@ State = Literal["draft", "proposed", "suspended", "applied", "rejected", "withdr
 #: States in which a change can still be decided.
 OPEN = ("draft", "proposed", "suspended")
 Kind = Literal["value", "range", "scope", "restore", "policy"]
+#: What somebody said of a change; ``repeat`` says why its candidate is trained once more.
+DecisionKind = Literal["approve", "reject", "comment", "repeat"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,7 @@ class Change(ChangeFacts):
 class Decision:
     """What somebody said of a change; `is_current` when it is about the proposal as it is now."""
 
-    decision: Literal["approve", "reject", "comment"]
+    decision: DecisionKind
     person: str
     proof: str
     words: str
@@ -98,7 +100,7 @@ class DecisionNote:
     decided_at: datetime
     person: str
     proof: str
-    decision: Literal["approve", "reject", "comment"]
+    decision: DecisionKind
     change: int
     proposal_hash: str
     words: str

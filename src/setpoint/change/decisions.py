@@ -81,6 +81,20 @@ def decide(
     return Decided(read_change(transaction, change.id), revision)
 
 
+def repeat_check(transaction: Transaction, change: Change, words: str) -> Change:
+    """Say why the candidate of a change is trained once more with the same data; committed by the caller.
+
+    It holds for the next attempt alone.
+
+    Raises:
+        ForbiddenError: no person who may write or approve, or who logged in as none.
+        InvalidValue: it gives no reason.
+        ConflictError: the change ended.
+    """
+    transaction.fetch_one("repeat_check", change=change.id, words=words)
+    return read_change(transaction, change.id)
+
+
 def require_read(change: Change, proposal_hash: str) -> None:
     """Hold that a proposal is the one that somebody read.
 

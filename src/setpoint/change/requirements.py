@@ -10,7 +10,7 @@ from datetime import datetime  # noqa: TC003 - the API's models are made of thes
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from setpoint.store.database import Database, Transaction
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from setpoint.change.policies import PolicyCheck  # noqa: TC001 - a field of a record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from setpoint.store.database import Database, Transaction
 
@@ -121,9 +121,30 @@ class ChangeCheck:
     reported_at: datetime
     #: None when it counts.
     why_not_counted: str | None
+    #: Of a canary, which attempt at this candidate it is, by any change; None of other kinds.
+    attempt: int | None
+    #: What the earlier ones showed, oldest first: a result, or ``unfinished``.
+    earlier: tuple[str, ...]
+    #: Who said why it was repeated.
+    repeated_because: str | None
 
 
 def list_checks(reader: Database | Transaction, change_id: int) -> tuple[ChangeCheck, ...]:
     """Return the checks of a change, oldest first, each with why it does not count."""
     rows = reader.fetch_all("list_checks", change=change_id)
-    return tuple(ChangeCheck(**{**row, "reasons": tuple(row["reasons"])}) for row in rows)
+    lists = ("reasons", "earlier")
+    return tuple(ChangeCheck(**{**row, **{one: tuple(row[one]) for one in lists}}) for row in rows)
+
+
+def attempt_text(attempt: int | None, earlier: Sequence[str], repeated_because: str | None) -> str:
+    """Return which attempt at its candidate a check is, as commands say it; empty of the only one.
+
+    Args:
+        attempt: its number; None where attempts are not counted.
+        earlier: what those before it showed, oldest first.
+        repeated_because: who said why it was repeated.
+    """
+    if attempt is None or not earlier:
+        return ""
+    because = f"; {repeated_because}" if repeated_because else ""
+    return f"attempt {attempt}; earlier: {', '.join(earlier)}{because}"

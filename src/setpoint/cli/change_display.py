@@ -92,9 +92,13 @@ def _print_next_step(step: NextStep) -> None:
 
 
 def print_checks(checks: Iterable[Mapping[str, Any]]) -> None:
-    """Say of each check what it showed, who reported it, and why it does not count."""
+    """Say of each check what it showed, who reported it, at which attempt, and why it does not count."""
+    from setpoint.change.requirements import attempt_text
+
     for one in checks:
         reasons = "; ".join(one["reasons"])
         out.say(f"check {one['id']}, {one['kind']}: {one['result']}, by {one['reported_by']}: {reasons}")
+        if tried := attempt_text(one["attempt"], one["earlier"], one["repeated_because"]):
+            out.say(f"  {tried}", style="yellow")
         if why := one["why_not_counted"]:
             out.say(f"  does not count: {why}", style="yellow")

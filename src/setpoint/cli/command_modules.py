@@ -28,6 +28,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "baselines": ("baseline",),
     "values": ("get", "set", "unset"),
     "change": ("change",),
+    "change_decisions": ("change",),
     "rollout": ("rollout",),
     "edit": ("edit",),
     "scopes": ("scope", "policy"),

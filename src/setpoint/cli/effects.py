@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from setpoint.govern.effects import Effects, JudgedUse
 
-_DONE = {"approve": "approved", "reject": "rejected", "comment": "said"}
+_DONE = {
+    "approve": "approved",
+    "reject": "rejected",
+    "comment": "said",
+    "repeat": "asked to repeat its check",
+}
 
 
 def print_effects(found: Effects) -> None:

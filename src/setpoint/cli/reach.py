@@ -73,6 +73,7 @@ COMMANDS: dict[str, Work] = {
     "change approve": _WRITES,
     "change reject": _WRITES,
     "change comment": _WRITES,
+    "change repeat": _WRITES,
     "change amend": _WRITES,
     "change ask": _WRITES,
     "change propose": _WRITES,

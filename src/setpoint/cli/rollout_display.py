@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from setpoint.change.requirements import attempt_text
 from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, table
 
@@ -70,7 +71,8 @@ def _done(steps: Iterable[Step]) -> Iterable[str]:
     for one in steps:
         stale = "" if one.is_current else " (of earlier edits: does not count)"
         said = f"{one.outcome} by run {one.run}" if one.run else one.step
-        signed = ""
+        tried = attempt_text(one.attempt, one.earlier, one.repeated_because)
+        signed = f" ({tried})" if tried else ""
         if one.seeded_by and one.seeded_at:
             signed = (
                 f"; seeds signed by {one.seeded_by} at revision {one.seeded_revision}, "

@@ -28,7 +28,7 @@ NAMED = 20
 #: How many of the newest runs are named, beside the first.
 NEWEST_RUNS = 5
 
-Done = Literal["opened", "proposed", "approve", "reject", "comment", "applied"]
+Done = Literal["opened", "proposed", "approve", "reject", "comment", "repeat", "applied"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from setpoint.change.changes import read_change
-from setpoint.change.decisions import decide
+from setpoint.change.decisions import decide, repeat_check
 from setpoint.change.identity import Author
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.declare.document import parse_text
@@ -68,6 +68,10 @@ class Desk:
         self.do("ada", skip_shadow, Staged(change, TINY), "one value moves")
         self.do("ada", start_stage, Staged(change, TINY), "canary")
 
+    def repeat(self, person, change, words):
+        with self.as_(person).transaction() as transaction:
+            return repeat_check(transaction, read_change(transaction, change), words)
+
     def promote(self, *, until=None, **values):
         """Bring a change to full: overridden by two, approved, and applied by Ada."""
         change = self.propose(**values)
@@ -81,12 +85,12 @@ class Desk:
         scores, author = {"xgb": f1, "lgb": 0.5, "cb": 0.5}, Author(person, "database-login")
         return record_scores(self.as_(person), self.catalogues, author, scores, **given)
 
-    def train(self, change, person="robot", **scores):
+    def train(self, change, person="robot", data=None, **scores):
         """Train the candidate of a change, and what stands beside it; returns both runs."""
         found = {"xgb": 0.5, "lgb": 0.5, "cb": 0.5} | scores
         author = Author(person, "database-login")
         moved = {"effective": {"xgb": {"learning_rate": 0.09}}}
-        return record_candidate(self.as_(person), self.catalogues, author, change, found, **moved)
+        return record_candidate(self.as_(person), self.catalogues, author, change, found, data, **moved)
 
     def values(self):
         row = self.as_("ada").fetch_one("read_scope", scope="global")

@@ -8,6 +8,7 @@ import pytest
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import go_on
 from setpoint.change.proposals import Proposal, open_and_apply
+from setpoint.change.requirements import list_checks
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
 from setpoint.govern.report import read_report, render
@@ -82,6 +83,40 @@ def test_a_pass_is_promoted_by_a_person_and_a_hold_is_neither(desk, owner_url):
         "passed",
         "running",
     ]
+
+
+def test_a_held_canary_is_not_repeated_until_one_passes(desk):
+    """With the same data a further attempt begins by a person's word alone, once; all are counted."""
+    same = "5" * 64
+    change = desk.propose()
+    before, _ = desk.train(change, data=same)
+    desk.start_canary(change)
+    desk.train(change, xgb=0.35, data=same)
+    with pytest.raises(ConflictError, match="with this data already: run"):
+        desk.train(change, data=same)
+    again = desk.propose()
+    with pytest.raises(ConflictError, match="which says hold"):
+        desk.train(again, data=same)
+
+    for person, words, refusal in (("ada", " ", InvalidValue), ("robot", "so", ForbiddenError)):
+        with pytest.raises(refusal):
+            desk.repeat(person, change, words)
+    desk.repeat("ada", change, "a disk was full")
+    desk.train(change, data=same)
+    with pytest.raises(ConflictError, match="which says pass"):
+        desk.train(change, data=same)
+    desk.train(change)
+    desk.act()
+    judged = [one for one in read_rollout(desk.as_("cy"), change).steps if one.run]
+    shown = [one for one in list_checks(desk.as_("cy"), change) if one.kind == "canary"]
+
+    assert before == shown[0].run
+    assert [(one.attempt, one.earlier, one.repeated_because) for one in judged] == [
+        (2, ("pass",), "ada: the canary was started"),
+        (3, ("pass", "hold"), "ada: a disk was full"),
+        (4, ("pass", "hold", "pass"), None),
+    ]
+    assert [one.attempt for one in shown] == [1, 2, 3, 4]
 
 
 def test_the_authors_own_run_is_no_canary(desk):

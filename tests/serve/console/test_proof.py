@@ -58,6 +58,7 @@ FREE = {
     "/runs/{run}/ranges": "collects edits: nobody is asked for them yet",
     "/config/draft": "collects edits: nobody is asked for them yet",
     "/changes/{change}/comment": "says something",
+    "/changes/{change}/repeat": "lets a check be trained again, as many as one reads may",
     "/changes/{change}/propose": "lays it before others; a time that nobody else approves decides: see below",
     "/changes/{change}/leave-out": "edits a draft",
     "/changes/{change}/withdraw": "takes something of one's own back",

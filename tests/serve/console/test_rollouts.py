@@ -95,3 +95,18 @@ def test_a_rollout_is_played_on_its_pages(person, seeded, change, owner_url, cat
     assert "It is in full" in after
     assert "approved, until" in after
     assert "overridden" in cy.read("/rollouts") or "running" in cy.read("/rollouts")
+
+
+def test_attempts_stand_where_it_is_approved(person, seeded, change, catalogues):
+    """Whoever approves reads which attempt a check is, what earlier ones showed and why it is repeated."""
+    ada, bo = person("ada"), person("bo")
+    robot, scores = Author("robot", "account"), {"xgb": 0.36, "lgb": 0.5, "cb": 0.54}
+    record_candidate(seeded, catalogues, robot, int(change), scores, "5" * 64)
+    assert "Allow one more attempt" in ada.read(f"/changes/{change}")
+    assert ada.send(f"/changes/{change}/repeat", words="a disk was full").status_code == 303
+    record_candidate(seeded, catalogues, robot, int(change), scores, "5" * 64)
+    read = bo.read(f"/changes/{change}")
+
+    assert "Attempt 2; earlier: hold; ada: a disk was full." in read
+    assert "2 at its candidate; earlier: hold</dd>" in read
+    assert "let it be trained again" in read

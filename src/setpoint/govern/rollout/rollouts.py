@@ -136,4 +136,5 @@ def list_rollouts(
 
 def _step(row: Mapping[str, Any], proposal_hash: str) -> Step:
     facts = {one.name: row[one.name] for one in fields(Step) if one.name in row}
+    facts["earlier"] = tuple(facts["earlier"])
     return Step(**facts, is_current=row["proposal_hash"] == proposal_hash)

@@ -43,6 +43,12 @@ class Step:
     seeded_at: datetime | None
     seeded_revision: int | None
     coverage_pct: float | None
+    #: Of a verdict on a canary: which attempt at its candidate it is, by any change.
+    attempt: int | None
+    #: What the earlier ones showed, oldest first: a check's result, or ``unfinished``.
+    earlier: tuple[str, ...]
+    #: Who said why it was repeated.
+    repeated_because: str | None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from setpoint.change.changes import Change, FullChange, read_change
-from setpoint.change.decisions import apply_read, decide
+from setpoint.change.decisions import apply_read, decide, repeat_check
 from setpoint.change.proposals import propose, withdraw
 from setpoint.serve.access.rules import ANYONE, WRITERS, Caller, Principal, access
 from setpoint.serve.api.changes import full_answer
@@ -27,6 +27,7 @@ from setpoint.store.database import Transaction
 router = router_of("changes")
 ProposalHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="The proposal that was read.")]
 Words = Annotated[str, Field(default="", max_length=2000)]
+DECIDERS = ("config_write", "admin", "approver")
 
 
 class Decision(Body):
@@ -95,6 +96,23 @@ def comment_on_change(
 
 
 @router.post(
+    "/changes/{change}/repeat",
+    summary="Say why a check is repeated",
+    responses=answers(FullChange, 404, 409),
+    **access(*DECIDERS),
+)
+def repeat_change_check(
+    plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Comment
+) -> Response:
+    """Let its candidate be trained once more with the same data. Sessions only."""
+
+    def say(transaction: Transaction, number: int) -> Change:
+        return repeat_check(transaction, read_change(transaction, number), body.words)
+
+    return _moved(plane, caller, once, change, say)
+
+
+@router.post(
     "/changes/{change}/propose",
     summary="Propose a draft of yours",
     responses=answers(FullChange, 404, 409),
@@ -120,7 +138,7 @@ def withdraw_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId
     "/changes/{change}/apply",
     summary="Apply a proposal that may be applied",
     responses=answers(FullChange, 404, 409, 423),
-    **access("config_write", "admin", "approver"),
+    **access(*DECIDERS),
 )
 def apply_change(plane: PlaneOf, caller: Caller, once: Once, change: ChangeId, body: Application) -> Response:
     """Write its document, when it is approved, due, held by no freeze, and over a base that stands."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 router = router_of()
 Chosen = Annotated[str, Query(max_length=64)]
 Typed = Annotated[str, Query(max_length=40)]
-DECISIONS = ("approve", "reject", "comment")
+DECISIONS = ("approve", "reject", "comment", "repeat")
 
 
 @router.get("/audit", **access("admin"))

@@ -21,7 +21,7 @@ from setpoint.change.changes import (
     who_may_approve,
 )
 from setpoint.change.conflicts import overlaps_of
-from setpoint.change.decisions import apply_read, decide
+from setpoint.change.decisions import apply_read, decide, repeat_check
 from setpoint.change.freezes import holding
 from setpoint.change.history import read_revision
 from setpoint.change.impact import impact_of, invariants_of
@@ -123,6 +123,18 @@ def send_comment(plane: PlaneOf, request: Request, caller: Caller, change: Chang
     return _decided(plane, request, caller, change, form, "comment")
 
 
+@router.post("/changes/{change}/repeat", **access("config_write", "admin", "approver"))
+def send_repetition(
+    plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
+) -> Response:
+    """Say why its candidate is trained once more with the same data."""
+
+    def work(transaction: Transaction) -> None:
+        repeat_check(transaction, read_change(transaction, change), form.get("words"))
+
+    return acted(plane, request, caller, change, form, work)
+
+
 @router.post("/changes/{change}/apply", **access("config_write", "admin", "approver"))
 def send_application(
     plane: PlaneOf, request: Request, caller: Caller, change: ChangeId, form: Sent
@@ -193,6 +205,7 @@ def _review(
         approvers=approvers,
         is_rolled_out=is_rolled_out,
         no_rollout=needs_role(caller, *WRITERS),
+        no_repetition=needs_role(caller, "config_write", "admin", "approver"),
         freezes=freezes,
         may_break="" if all(caller.account in one.breakers for one in freezes) else BREAKERS_ALONE,
         overlaps=overlaps,

@@ -180,7 +180,7 @@ def _decided_already(change: FullChange, caller: Principal) -> str:
     decided = [
         one
         for one in change.decisions
-        if one.is_current and one.decision != "comment" and one.person == caller.account
+        if one.is_current and one.decision in {"approve", "reject"} and one.person == caller.account
     ]
     return f"you have decided on this proposal: {decided[0].decision}" if decided else ""
 

@@ -78,18 +78,19 @@ COMMENT ON COLUMN public.changes.judged_at IS 'The newest revision of any scope 
 CREATE TABLE public.change_decisions (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     change_id     bigint NOT NULL REFERENCES public.changes (id),
-    decision      text NOT NULL CHECK (decision IN ('approve', 'reject', 'comment')),
+    decision      text NOT NULL CHECK (decision IN ('approve', 'reject', 'comment', 'repeat')),
     proposal_hash text NOT NULL,
     person        text NOT NULL,
     proof         text NOT NULL,
     words         text NOT NULL,
-    decided_at    timestamptz NOT NULL DEFAULT clock_timestamp()
+    decided_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT a_repetition_has_a_reason CHECK (decision <> 'repeat' OR btrim(words) <> '')
 );
 CREATE INDEX change_decisions_by_change ON public.change_decisions (change_id, id);
 CREATE INDEX change_decisions_by_person ON public.change_decisions (person, id);
 CREATE INDEX change_decisions_by_time ON public.change_decisions (decided_at);
 CREATE UNIQUE INDEX one_decision_for_each_proposal
-    ON public.change_decisions (change_id, proposal_hash, person, decision) WHERE decision <> 'comment';
+    ON public.change_decisions (change_id, proposal_hash, person, decision) WHERE decision <> 'comment' AND decision <> 'repeat';
 
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE ON public.policies
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('a policy is changed by another change, never removed');

@@ -107,6 +107,16 @@ COMMENT ON TABLE public.change_checks IS 'What runs of a change''s candidate sho
 COMMENT ON COLUMN public.change_checks.candidate_hash IS 'Of the snapshot set that was trained: the candidate in each context of its units.';
 COMMENT ON COLUMN public.change_checks.build IS 'The commit that trained it.';
 
+CREATE TABLE public.change_attempts (
+    run_id   text PRIMARY KEY REFERENCES public.change_runs (run_id),
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE public.change_attempts IS 'Each time that a candidate began to be trained beside what stands: who repeats it until it passes is seen to.';
+COMMENT ON COLUMN public.change_attempts.began_at IS 'By the clock of the database, when it pinned; that it was registered is no attempt yet.';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_attempts
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('attempts are append-only');
+ALTER TABLE public.change_attempts ENABLE ALWAYS TRIGGER append_only;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_runs
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_statement('runs of a change are append-only');
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.change_checks
@@ -233,6 +243,120 @@ COMMENT ON FUNCTION public.hold_registered IS 'Holds that a registered run pins 
 CREATE TRIGGER hold_registered AFTER INSERT ON public.finetune_contexts
     FOR EACH ROW EXECUTE FUNCTION public.hold_registered();
 ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER hold_registered;
+
+CREATE FUNCTION public.same_candidate(p_context public.finetune_contexts) RETURNS SETOF public.change_attempts
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- By what is trained: withdrawing a change and proposing it again makes no other candidate.
+    SELECT a.* FROM public.finetune_contexts AS c JOIN public.change_attempts AS a USING (run_id)
+    WHERE c.snapshot_hash = p_context.snapshot_hash AND c.context = p_context.context AND c.run_id <> p_context.run_id
+$$;
+COMMENT ON FUNCTION public.same_candidate IS 'The attempts, of whichever change, that trained what a context of a run pinned.';
+
+CREATE FUNCTION public.is_moved_by(change public.changes, p_context public.finetune_contexts) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+    RETURN p_context.layers @> jsonb_build_array(jsonb_build_object('scope', change.scope));
+COMMENT ON FUNCTION public.is_moved_by IS 'Whether a change has a say in what a context of a run pinned: others are the same for every candidate of it.';
+
+CREATE FUNCTION public.share_data(old public.finetune_runs, new public.finetune_runs) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    -- By asset: to leave one out brings no new data.
+    SELECT EXISTS (SELECT FROM jsonb_each(old.plan -> 'data') AS o JOIN jsonb_each(new.plan -> 'data') AS n USING (key)
+                   WHERE o.value -> 'hash' = n.value -> 'hash')
+$$;
+COMMENT ON FUNCTION public.share_data IS 'Whether two runs train an asset with the same candles.';
+
+CREATE FUNCTION public.repetitions_of(p_change bigint, p_after timestamptz) RETURNS TABLE (person text, words text, said_at timestamptz)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+BEGIN
+    -- Who starts a canary signs for its attempt: it may follow the runs of a shadow.
+    RETURN QUERY SELECT d.person, d.words, d.decided_at FROM public.change_decisions AS d
+    WHERE d.change_id = p_change AND d.decision = 'repeat' AND d.decided_at > p_after
+    UNION ALL
+    SELECT s.person, 'the canary was started', s.stepped_at FROM public.rollout_steps AS s
+    WHERE s.change_id = p_change AND s.stage = 'canary' AND s.step = 'start' AND s.stepped_at > p_after;
+END
+$$;
+COMMENT ON FUNCTION public.repetitions_of IS 'What people said, since an instant, that a further attempt at a change''s candidate is for.';
+
+CREATE FUNCTION public.count_attempt() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes;
+    newest record;
+BEGIN
+    SELECT c.* INTO change FROM public.change_runs AS r JOIN public.changes AS c ON c.id = r.change_id
+    WHERE r.run_id = NEW.run_id AND r.arm = 'candidate' AND r.other IS NOT NULL;
+    IF NOT FOUND OR NOT public.is_moved_by(change, NEW) THEN
+        RETURN NULL;
+    END IF;
+    -- Of two that begin at once the second sees the first. Nothing else locks these rows.
+    PERFORM FROM public.change_runs AS r WHERE r.change_id = change.id ORDER BY r.run_id FOR NO KEY UPDATE;
+    SELECT a.run_id, a.began_at, k.result INTO newest
+    FROM public.finetune_runs AS n, public.same_candidate(NEW) AS a JOIN public.finetune_runs AS o ON o.id = a.run_id
+    LEFT JOIN public.change_checks AS k ON k.run_id = a.run_id AND k.kind = 'canary'
+    WHERE n.id = NEW.run_id AND public.share_data(o, n)
+    ORDER BY a.began_at DESC LIMIT 1;
+    IF FOUND AND NOT EXISTS (SELECT FROM public.repetitions_of(change.id, newest.began_at)) THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP423',
+            MESSAGE = format('the candidate of change %s was trained with this data already: run %s, %s', change.id, newest.run_id,
+                             coalesce('which says ' || newest.result, 'which showed nothing yet')),
+            HINT = format('resume that run, train with new data, or a person says why it is repeated: `setpoint change repeat %s --reason WHY`', change.id);
+    END IF;
+    INSERT INTO public.change_attempts (run_id) VALUES (NEW.run_id) ON CONFLICT (run_id) DO NOTHING;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.count_attempt IS 'Counts each attempt at a candidate when it begins; refuses one with data of an earlier one that no person gave a reason for.';
+CREATE TRIGGER count_attempt AFTER INSERT ON public.finetune_contexts
+    FOR EACH ROW EXECUTE FUNCTION public.count_attempt();
+ALTER TABLE public.finetune_contexts ENABLE ALWAYS TRIGGER count_attempt;
+
+CREATE FUNCTION public.attempt_of(p_run text, OUT attempt bigint, OUT earlier text[], OUT repeated_because text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+    WITH before AS MATERIALIZED (
+        SELECT DISTINCT a.run_id, a.began_at FROM public.finetune_contexts AS c, public.same_candidate(c) AS a
+        WHERE c.run_id = p_run AND public.is_moved_by(
+            (SELECT h FROM public.change_runs AS r JOIN public.changes AS h ON h.id = r.change_id WHERE r.run_id = p_run), c)
+    )
+    SELECT 1 + (SELECT count(*) FROM before AS b WHERE b.began_at < own.began_at),
+           ARRAY(SELECT coalesce(k.result, 'unfinished') FROM before AS b
+                 LEFT JOIN public.change_checks AS k ON k.run_id = b.run_id AND k.kind = 'canary'
+                 WHERE b.began_at < own.began_at ORDER BY b.began_at),
+           (SELECT format('%s: %s', s.person, s.words)
+            FROM public.repetitions_of((SELECT r.change_id FROM public.change_runs AS r WHERE r.run_id = p_run),
+                                       (SELECT max(b.began_at) FROM before AS b WHERE b.began_at < own.began_at)) AS s
+            WHERE s.said_at < own.began_at ORDER BY s.said_at DESC LIMIT 1)
+    FROM public.change_attempts AS own WHERE own.run_id = p_run
+$$;
+COMMENT ON FUNCTION public.attempt_of IS 'Which attempt at its candidate a run is, what the earlier ones showed, and who said what it is for; nulls of every other run.';
+
+CREATE FUNCTION public.repeat_check(p_id bigint, p_words text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, public, pg_temp
+AS $$
+DECLARE
+    change public.changes := public.lock_change(p_id);
+BEGIN
+    IF btrim(p_words) = '' THEN
+        RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a check is repeated only with a justification', HINT = 'give it with --reason';
+    END IF;
+    INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
+    SELECT p_id, 'repeat', change.proposal_hash, s.person, s.proof, p_words
+    FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin', 'approver') AS s;
+END
+$$;
+COMMENT ON FUNCTION public.repeat_check IS 'A person says why the candidate of a change is trained once more with the same data; it holds for the next attempt alone.';
 
 CREATE FUNCTION public.run_not_counted(r public.finetune_runs, p_reporter text, p_author text, p_scope text) RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -546,6 +670,8 @@ END
 $$;
 COMMENT ON FUNCTION public.attach_checks IS 'Attaches what a registered run, and its pair, showed to their change, once; asked by whoever registered it.';
 
-REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text), public.keep_declaration(text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text), public.keep_declaration(text, jsonb) TO setpoint_app;
-GRANT SELECT ON public.change_runs, public.change_checks, public.catalogue_declarations TO setpoint_app;
+REVOKE ALL ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text), public.keep_declaration(text, jsonb),
+    public.repeat_check(bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.register_run(bigint, text, text, text[]), public.attach_checks(text), public.keep_declaration(text, jsonb),
+    public.repeat_check(bigint, text) TO setpoint_app;
+GRANT SELECT ON public.change_runs, public.change_attempts, public.change_checks, public.catalogue_declarations TO setpoint_app;

@@ -4,6 +4,10 @@
 -- Register the runs of a pair for a change, before they pin; a null one is not compared, and the other has a time then.
 SELECT register_run(%(change)s, %(run)s, %(current)s, ARRAY(SELECT jsonb_array_elements_text(%(dimensions)s))) AS within_s;
 
+-- name: repeat_check
+-- Say, as the person of this session, why the candidate of a change is trained once more with the same data.
+SELECT repeat_check(%(change)s, %(words)s);
+
 -- name: read_registered
 -- What a run was registered for.
 SELECT run_id AS run, change_id AS change, arm, other, registered_by
@@ -31,7 +35,8 @@ SELECT attach_checks(%(run)s);
 -- name: list_checks
 -- The checks of a change, oldest first, each with why it does not count.
 SELECT k.id, k.kind, k.result, k.reasons, k.run_id AS run, k.current_run_id AS current_run, k.candidate_hash, k.build, k.data_hash,
-       k.reported_by, k.reported_at, why_not_counted(k) AS why_not_counted
-FROM change_checks AS k
+       k.reported_by, k.reported_at, why_not_counted(k) AS why_not_counted, a.attempt, coalesce(a.earlier, '{}') AS earlier,
+       a.repeated_because
+FROM change_checks AS k LEFT JOIN LATERAL attempt_of(k.run_id) AS a ON k.kind = 'canary'
 WHERE k.change_id = %(change)s
 ORDER BY k.id;

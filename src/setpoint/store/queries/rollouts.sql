@@ -69,8 +69,10 @@ ORDER BY array_position(ARRAY['shadow', 'canary', 'full'], stage);
 -- name: list_rollout_steps
 -- What was done in the stages of a rollout, oldest first.
 SELECT s.id, s.stage, s.step, s.person, s.proof, s.words, s.proposal_hash, s.run, s.baseline, s.outcome, s.evidence, s.stepped_at,
-       g.person AS seeded_by, g.seeded_at, g.revision AS seeded_revision, g.coverage_pct
+       g.person AS seeded_by, g.seeded_at, g.revision AS seeded_revision, g.coverage_pct,
+       a.attempt, coalesce(a.earlier, '{}') AS earlier, a.repeated_because
 FROM rollout_steps AS s LEFT JOIN seedings AS g ON g.id = s.seeding
+LEFT JOIN LATERAL attempt_of(s.run) AS a ON s.stage = 'canary'
 WHERE s.change_id = %(change)s
 ORDER BY s.id;
 
