@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from setpoint.declare.document import apply_edits, canonical_text, diff, parse_text, text_hash
+from setpoint.declare.document import canonical_text, diff, parse_text, text_hash
 from setpoint.errors import InvalidDocument
 
 finite = st.floats(allow_nan=False, allow_infinity=False).filter(lambda v: v != 0 or copysign(1, v) > 0)
@@ -68,12 +68,19 @@ def test_texts_that_are_no_document(text):
         parse_text(text)
 
 
+def edited(document, edits):
+    """Return a document with edits applied, each of which fits what it finds."""
+    assert all(repr(document.get(edit.key)) == repr(edit.old) for edit in edits)
+    kept = {key: value for key, value in document.items() if key not in {edit.key for edit in edits}}
+    return kept | {edit.key: edit.new for edit in edits if edit.new is not None}
+
+
 @given(documents, documents)
 def test_a_diff_turns_the_old_document_into_the_new(old, new):
     """Applying a diff gives the new document, and its inverse is empty exactly when they are equal."""
     edits = diff(old, new)
 
-    assert canonical_text(apply_edits(old, edits)) == canonical_text(new)
+    assert canonical_text(edited(old, edits)) == canonical_text(new)
     assert (not edits) == (canonical_text(old) == canonical_text(new))
 
 
@@ -81,12 +88,6 @@ def test_a_type_change_is_an_edit():
     """1 and 1.0 are different values."""
     assert [str(e) for e in diff({"k": 1}, {"k": 1.0})] == ["~ k = 1 -> 1.0"]
     assert [str(e) for e in diff({"a": 1}, {"b": True})] == ["- a = 1", "+ b = true"]
-
-
-def test_an_edit_that_does_not_fit_is_refused():
-    """Applying an edit to another document than it was made from stops."""
-    with pytest.raises(InvalidDocument, match="does not fit"):
-        apply_edits({"k": 2}, diff({"k": 1}, {"k": 3}))
 
 
 def test_the_hash_is_the_one_sha256sum_prints():

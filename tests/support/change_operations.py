@@ -33,6 +33,7 @@ OPERATIONS = {
     "applying.apply": "apply_change",
     "proposals.ask_approvers": "ask_for_approval",
     "applying.apply_due": "apply_due_changes",
+    "applying.try_to_apply": "apply_due_changes",
     "proposals.open_change": "open_change",
     "proposals.open_and_apply": "set_values",
     "proposals.propose": "propose_change",

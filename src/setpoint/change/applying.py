@@ -6,7 +6,7 @@ by today's catalogues. The database holds that approvals, checks, freezes and ti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from setpoint.change.changes import Change, read_change
 from setpoint.change.document_texts import typed_text
@@ -95,18 +95,42 @@ def apply_due(
     """
     ended = []
     for row in _due(database):
-        try:
-            with database.transaction(author=author) as transaction:
-                change = read_change(transaction, row["id"])
-                revision = apply(transaction, catalogues, change)
-                remark(transaction, change, words)
-            ended.append((row["id"], f"revision {revision}"))
-        except StaleRevision as problem:
-            database.execute("suspend_change", id=row["id"])
-            ended.append((row["id"], f"suspended: {problem.message}"))
-        except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
-            ended.append((row["id"], f"not applied: {problem.message}"))
+        tried = try_to_apply(database, catalogues, row["id"], author=author, words=words)
+        left = "suspended" if tried.is_suspended else "not applied"
+        ended.append(
+            (row["id"], f"{left}: {tried.problem}" if tried.problem else f"revision {tried.revision}")
+        )
     return ended
+
+
+class Attempt(NamedTuple):
+    """What became of a change that is applied by itself: its revision, or what stands in its way."""
+
+    revision: int | None = None
+    #: In words; empty when it was applied.
+    problem: str = ""
+    is_suspended: bool = False
+
+
+def try_to_apply(
+    database: Database, catalogues: Catalogues, change_id: int, *, author: str = "", words: str = ""
+) -> Attempt:
+    """Apply a change in a transaction of its own, with these words, or say what stands in its way.
+
+    One whose base, or another document its validation read, moved is suspended; any other stays as it is, for
+    people to mend.
+    """
+    try:
+        with database.transaction(author=author) as transaction:
+            change = read_change(transaction, change_id)
+            revision = apply(transaction, catalogues, change)
+            remark(transaction, change, words)
+    except StaleRevision as problem:
+        database.execute("suspend_change", id=change_id)
+        return Attempt(problem=problem.message, is_suspended=True)
+    except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
+        return Attempt(problem=problem.message)
+    return Attempt(revision)
 
 
 def _due(database: Database) -> Iterator[dict[str, Any]]:

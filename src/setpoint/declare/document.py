@@ -17,7 +17,7 @@ from setpoint.declare.number_text import stored_float
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 
 #: A value of a document.
@@ -98,28 +98,6 @@ def diff(old: Mapping[str, Scalar], new: Mapping[str, Scalar]) -> tuple[Edit, ..
         elif (before := old[key]) != value or type(before) is not type(value):
             edits.append(Edit(REPLACE, key, before, value))
     return tuple(sorted(edits, key=lambda edit: edit.key))
-
-
-def apply_edits(document: Mapping[str, Scalar], edits: Iterable[Edit]) -> dict[str, Scalar]:
-    """Return ``document`` with ``edits`` applied; each edit must fit what it finds.
-
-    Raises:
-        InvalidDocument: an edit expects another old value than the document holds.
-    """
-    result = dict(document)
-    for edit in edits:
-        found = result.get(edit.key)
-        if found != edit.old or type(found) is not type(edit.old):
-            raise InvalidDocument(
-                f"edit '{edit}' does not fit: {edit.key} holds {found!r}.",
-                hint="make the edits again from the document as it is now",
-                key=edit.key,
-            )
-        if edit.new is None:
-            result.pop(edit.key, None)
-        else:
-            result[edit.key] = edit.new
-    return result
 
 
 def _scalar_text(value: object) -> str:

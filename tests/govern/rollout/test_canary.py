@@ -14,7 +14,7 @@ from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
 from setpoint.govern.report import read_report, render
 from setpoint.govern.rollout.acting import Staged, sign_seeding, skip_shadow, start_stage
 from setpoint.govern.rollout.rollouts import read_rollout
-from setpoint.govern.rollout.shadow import NO_PAIR, judge_shadow
+from setpoint.govern.rollout.shadow import judge_shadow
 from support.candidate_runs import begin_pair, end
 from support.invented_runs import TINY
 
@@ -138,7 +138,7 @@ def test_the_shadow_sees_what_else_moves(desk):
     assert read_rollout(desk.as_("cy"), change).stages[0].standing == "passed"
     lacking = desk.run(0.5, leaves_out=1)
     (missing,) = desk.do("ada", judge_shadow, change, run, lacking).first
-    assert (missing.baseline, missing.parameter) == (NO_PAIR, "")
+    assert (missing.baseline, missing.parameter) == ("no result", "")
     other = desk.run(0.5, effective={"xgb": {"learning_rate": 0.08, "max_depth": 3}})
     moved = desk.do("ada", judge_shadow, change, run, other)
     assert {(one.unit[1], one.parameter, one.baseline) for one in moved.first} == {("xgb", "max_depth", 3)}

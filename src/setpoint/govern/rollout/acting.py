@@ -10,16 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from setpoint.change.applying import apply
-from setpoint.change.changes import read_change
+from setpoint.change.applying import try_to_apply
 from setpoint.change.declarations import register_catalogues
-from setpoint.errors import (
-    ConflictError,
-    ForbiddenError,
-    InvalidError,
-    StaleRevision,
-    UnknownKey,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,15 +145,11 @@ def _file_rollback(database: Database, change: int) -> list[str]:
 
 def _restore(database: Database, catalogues: Catalogues, row: Mapping[str, Any]) -> str:
     """Apply a restore that is carried, or return what stands in its way: that is for people to mend."""
-    try:
-        with database.transaction() as transaction:
-            apply(transaction, catalogues, read_change(transaction, row["restored_by"]))
-    except StaleRevision as problem:
-        database.execute("suspend_change", id=row["restored_by"])
-        return f"run {row['run']}: change {row['restored_by']} is suspended: {problem.message}"
-    except (ForbiddenError, ConflictError, InvalidError, UnknownKey) as problem:
-        return f"run {row['run']}: change {row['restored_by']} waits: {problem.message}"
-    return f"run {row['run']}: restored by change {row['restored_by']}"
+    run, change = f"run {row['run']}", f"change {row['restored_by']}"
+    tried = try_to_apply(database, catalogues, row["restored_by"])
+    if tried.problem:
+        return f"{run}: {change} {'is suspended' if tried.is_suspended else 'waits'}: {tried.problem}"
+    return f"{run}: restored by {change}"
 
 
 def _fixed(transaction: Transaction, catalogues: Catalogues, staged: Staged) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from setpoint.change.emergency.mechanisms import (
     MechanismName,  # noqa: TC001 - the API's models are made of these annotations
 )
 from setpoint.errors import UnknownChange
-from setpoint.govern.rollout.stages import Change, Stage, Step, stage_of
+from setpoint.govern.rollout.stages import ChangeStanding, Stage, Step, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ def find_rollout(reader: Database | Transaction, change: int) -> Rollout | None:
         _step(one, row["proposal_hash"]) for one in reader.fetch_all("list_rollout_steps", change=change)
     )
     back = reader.fetch_one("read_rollback", change=change)
-    stands = Change(row["applied_at"], row["is_overridden"], back is not None)
+    stands = ChangeStanding(row["applied_at"], row["is_overridden"], back is not None)
     given = (
         Preapproval(**{**one, "keys": tuple(one["keys"])})
         for one in reader.fetch_all("list_preapprovals", change=change)

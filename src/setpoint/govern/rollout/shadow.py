@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from setpoint.govern.rollout.stages import Outcome
     from setpoint.store.database import Transaction
 
-#: What a side says of a unit without a result; of a parameter that its model does not report it is "none".
-NO_PAIR = "no result"
-
 
 class Difference(NamedTuple):
-    """One parameter that reached a unit's models otherwise; of a missing pair the parameter is empty."""
+    """One parameter that reached a unit's models otherwise; of a missing pair the parameter is empty.
+
+    A side without a result says "no result", one whose model does not report the parameter "none".
+    """
 
     unit: Unit
     parameter: str

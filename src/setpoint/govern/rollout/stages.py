@@ -68,7 +68,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangeStanding:
     """What the stages need to know of their change."""
 
     applied_at: datetime | None
@@ -76,7 +76,7 @@ class Change:
     is_rolled_back: bool
 
 
-def stage_of(row: Mapping[str, Any], steps: Sequence[Step], change: Change, now: datetime) -> Stage:
+def stage_of(row: Mapping[str, Any], steps: Sequence[Step], change: ChangeStanding, now: datetime) -> Stage:
     """Return a stage as it stands at an instant.
 
     Args:
@@ -99,13 +99,13 @@ def stage_of(row: Mapping[str, Any], steps: Sequence[Step], change: Change, now:
     )
 
 
-def _full(change: Change) -> Standing:
+def _full(change: ChangeStanding) -> Standing:
     if change.is_rolled_back:
         return "rolled_back"
     return "running" if change.applied_at else "waiting"
 
 
-def _standing(own: Sequence[Step], change: Change) -> Standing:
+def _standing(own: Sequence[Step], change: ChangeStanding) -> Standing:
     """Return how a shadow or a canary stands: by its newest verdict, and by what people said of it."""
     if any(one.step == "skip" for one in own):
         return "skipped"
