@@ -63,6 +63,7 @@ def repeat(
     change: ChangeId,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Why, kept with the change.")],
     _yes: AsksNothing = False,
+    as_json: Json = False,
 ) -> None:
     """Say why the candidate of a change is trained once more with the same data; the next attempt may begin.
 
@@ -76,7 +77,10 @@ def repeat(
 
     with database() as opened, opened.transaction(author=author_of(opened).name) as transaction:
         repeat_check(transaction, read_change(transaction, change), reason)
-    out.say(f"change {change}: one more attempt at its candidate may begin")
+    if as_json:
+        print_json({"change": change, "decision": "repeat"})
+    else:
+        out.say(f"change {change}: one more attempt at its candidate may begin")
 
 
 def _decide(change: int, decision: str, words: str, *, as_json: bool, until: datetime | None = None) -> int:
