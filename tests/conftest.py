@@ -37,6 +37,7 @@ from setpoint.store.database import Database
 from setpoint.store.schema import migrate
 from setpoint.store.server import embedded
 from setpoint.store.server.supervisor import OWNER
+from support.left_behind import end_with_this_process
 from support.market_server import Archive, serving
 from support.memory_folder import memory_folder
 from support.planes import clients, serving_plane
@@ -113,10 +114,12 @@ _numbers = count(1)
 
 
 def pytest_configure() -> None:
-    """Make tables 300 columns wide and HTTP patient, for every worker and in every order of tests.
+    """Let nothing outlive this process, and make tables 300 columns wide and HTTP patient.
 
-    The command line measures its screen once, when it is imported; a worker's environment says 80.
+    So it is for every worker and in every order of tests. The command line measures its screen once, when it
+    is imported; a worker's environment says 80.
     """
+    end_with_this_process()
     os.environ["COLUMNS"] = "300"
     # Of its own accord httpx waits 5 s for an answer; all its calls share the one object that says so.
     for wait in ("connect", "read", "write", "pool"):

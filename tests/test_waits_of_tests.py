@@ -49,20 +49,29 @@ PAUSES = {
     ("support/faults.py", "cut"): PACE,
     ("support/faults.py", "schedule"): PACE,
     ("support/misbehaving_plane.py", "drip"): "a plane that is slow",
+    ("support/left_behind.py", "outlive"): "the time for a good end, after which it is killed",
     ("support/planes.py", "_sleep_a_little"): "a server's look whether it is to end, ten times as often",
     ("support/turnstile_site/sitecustomize.py", "pass_through"): "of a process that cannot import the helper",
 }
 PARTING = "the time for a good end, after which it is killed"
+RUNS_OUT = "that this time runs out is what the test is about"
 BRIEF = "looked at again and again by a thread of the tests' own"
 #: Where a wait ends within a minute.
 HURRIES = {
+    ("client/test_watch.py", "test_a_half_open_connection_is_noticed"): RUNS_OUT,
+    ("story/test_chaos.py", "module"): "whoever has no answer asks again",
+    ("story/test_plane_chaos.py", "module"): "whoever has no answer asks again",
     ("support/airflow_site.py", "__exit__"): PARTING,
     ("support/dask_cluster.py", "stop"): PARTING,
     ("support/fault_proxy.py", "__init__"): BRIEF,
     ("support/misbehaving_plane.py", "stream"): BRIEF,
     ("test_waits.py", "dripping"): BRIEF,
+    ("test_waits.py", "module"): RUNS_OUT,
+    ("test_waits.py", "test_http_of_every_kind_ends"): RUNS_OUT,
 }
 
+#: What a client's patience is made of.
+PATIENCE = {"connect_s", "read_s", "total_s", "timeout_s", "file_s"}
 #: Which argument of a call says when a wait ends.
 ENDS = {"join": 0, "wait": 0, "result": 0, "communicate": 1, "settimeout": 0, "create_connection": 1}
 
@@ -104,6 +113,8 @@ def is_hurry(node):
         return False
     ends = [keyword.value for keyword in node.keywords if keyword.arg == "timeout"]
     ends += node.args[ENDS[named(node)] :][:1] if named(node) in ENDS else []
+    if named(node) in {"Patience", "ArchivePatience"}:
+        ends += node.args[:3] + [keyword.value for keyword in node.keywords if keyword.arg in PATIENCE]
     numbers = [end.value for end in ends if isinstance(end, ast.Constant)]
     return any(isinstance(number, int | float) and number < 60 for number in numbers)
 
@@ -173,6 +184,8 @@ def test_the_search_finds_what_it_is_for():
         "thread.join(30)",
         "create_connection(address, 5)",
         "done.wait(9.5)",
+        "Patience(1.0, 60.0, 60.0)",
+        "Patience(read_s=5)",
     ):
         assert found(source, is_hurry), source
     assert not found("get(url, timeout=60)\n','.join(names)\nthread.join()\ndone.wait(60)", is_hurry)

@@ -858,7 +858,7 @@ def rows_of(url):
         return psql.execute("SELECT h::text FROM ftf_config_history AS h ORDER BY id").fetchall()
 
 
-@pytest.mark.timeout(7200 if LONG else 300)
+@pytest.mark.timeout(7200 if LONG else 600)
 def test_any_sequence_of_operations_agrees_with_the_model(server, people):
     """Whatever people do in whatever order: documents, history, chain and changes tell one story."""
     Story.server = server

@@ -20,19 +20,19 @@ from support.waiting import wait_for
 
 CONTEXT = {"symbol": "BTCUSDC"}
 KEY = "CVN_HPO_XGB_5M_LEARNING_RATE"
-BY_STREAM = Pace(poll_s=600, report_s=600, silence_s=2.0, pause_s=0.02, longest_pause_s=0.1)
+BY_STREAM = Pace(poll_s=600, report_s=600, silence_s=60.0, pause_s=0.02, longest_pause_s=0.1)
 
 
 @pytest.fixture
 def environ(owner_url, tmp_path, monkeypatch):
     """What a worker with a viewer's token reads, but for the address."""
-    monkeypatch.setattr(connection, "_PATIENT", connection.Patience(1.0, 1.0, 5.0, 3, 0.005, 0.05))
+    monkeypatch.setattr(connection, "_PATIENT", connection.Patience(60.0, 60.0, 60.0, 3, 0.005, 0.05))
     open_accounts(owner_url)
     return {
         "SETPOINT_TOKEN": credential(owner_url, "cy", "token"),
         "SETPOINT_HOME": str(tmp_path / "worker"),
         "SETPOINT_EVENTS": str(tmp_path / "events.log"),
-        "SETPOINT_PLANE_TIMEOUT_S": "5",
+        "SETPOINT_PLANE_TIMEOUT_S": "60",
     }
 
 

@@ -72,7 +72,7 @@ def test_a_full_disk_stops_writing_and_not_reading(
     digest = found.headers["Setpoint-Snapshot"]
     made = cy.post("/v1/snapshot-sets", json={"contexts": [{"symbol": "ANOTHER"}]})
     assert (found.status_code, made.status_code) == (200, 200)
-    assert "event=snapshots_not_kept code=storage_full" in caplog.text
+    wait_for(lambda: "event=snapshots_not_kept code=storage_full" in caplog.text, "the line that tells of it")
     assert cy.get(f"/v1/snapshots/{digest}").content == found.content
     assert httpx.get(f"{plane}/health/ready").status_code == 200
     for path in ("/v1/history", "/v1/config/global", "/v1/changes", "/v1/me"):

@@ -211,15 +211,17 @@ def test_a_killed_process_of_two_is_replaced(serving):
     """One of two is killed: the other serves on, and soon there are two again."""
     plane = serving("--workers", "2")
     plane.wait()
-    workers = [pid for pid in children(plane.process.pid) if b"spawn_main" in _command(pid)]
-    os.kill(workers[0], signal.SIGKILL)
-    plane.wait()
+
+    def working():
+        return [pid for pid in children(plane.process.pid) if b"spawn_main" in _command(pid)]
 
     def replaced():
-        now = [pid for pid in children(plane.process.pid) if b"spawn_main" in _command(pid)]
+        now = working()
         return len(now) == 2 and workers[0] not in now
 
-    assert len(workers) == 2
+    workers = wait_for(working, "two processes", until=lambda pids: len(pids) == 2)
+    os.kill(workers[0], signal.SIGKILL)
+    plane.wait()
     wait_for(replaced, "the second process")
     plane.wait()
 

@@ -125,7 +125,7 @@ def test_holders_are_counted_by_account(seeded, cy, client_of, lively, quota, mo
     assert held(cy, 0).status_code == held(ada, 9).status_code == 204
     listed = cy.get("/v1/holders").json()["items"]
     assert {one["account"] for one in listed} == {"cy", "ada"}
-    assert "kind=holders" in caplog.text
+    wait_for(lambda: "kind=holders" in caplog.text, "the line that tells of it", told=lambda: caplog.text)
 
     monkeypatch.setattr(holders, "MOST_PENDING_OF_ONE", 0)
     assert held(cy, 0).status_code == 429
@@ -195,9 +195,9 @@ def test_idle_connections_give_way_to_a_probe(seeded, served, tmp_path):
         idle.extend(socket.create_connection(address, timeout=60) for _ in range(300))
         for _ in range(20):
             assert httpx.get(f"{plane.url}/health/ready", timeout=60).status_code == 200
+        told = re.compile(r"event=refused kind=connections who=127\.0\.0\.1 count=\d+")
+        wait_for(lambda: told.search(plane.log.read_text()), "the line that tells of it", plane.process)
     finally:
         for one in idle:
             one.close()
         plane.kill()
-    told = re.findall(r"event=refused kind=connections who=127\.0\.0\.1 count=\d+", plane.log.read_text())
-    assert told

@@ -279,7 +279,7 @@ def test_a_set_is_of_one_instant(seeded, cy, write):
     """While a value changes again and again, no set ever holds two of its values."""
     contexts = [{"symbol": symbol} for symbol in ("BTCUSDC", "ETHUSDC", "SOLUSDC")]
     write(0.5, scope="symbol=BTCUSDC", key="CVN_HPO_XGB_5M_SUBSAMPLE")
-    ended = threading.Event()
+    ended, answers = threading.Event(), []
 
     def keep_writing():
         for number in range(1000):
@@ -290,13 +290,19 @@ def test_a_set_is_of_one_instant(seeded, cy, write):
     writer = threading.Thread(target=keep_writing)
     writer.start()
     try:
-        answers = [cy.post("/v1/snapshot-sets", json={"contexts": contexts}) for _ in range(15)]
+
+        def ask():
+            answers.append(cy.post("/v1/snapshot-sets", json={"contexts": contexts}))
+            pinned = {answer.headers["Setpoint-Snapshot-Set"] for answer in answers}
+            return len(answers) >= 15 and len(pinned) > 1
+
+        wait_for(ask, "fifteen answers of several revisions")
     finally:
         ended.set()
         writer.join()
     sets = [parse_snapshot_set(answer.text, "http") for answer in answers]
 
-    assert [len({one.document[KEY] for one in found.snapshots}) for found in sets] == [1] * 15
+    assert [len({one.document[KEY] for one in found.snapshots}) for found in sets] == [1] * len(sets)
     assert len({found.base.document[KEY] for found in sets}) > 1
 
 

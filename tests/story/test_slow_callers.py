@@ -8,6 +8,7 @@ import pytest
 
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.real
 
@@ -86,7 +87,8 @@ def test_slow_heads_and_bodies_hold_up_nobody(plane, owner_url):
             assert any(line == f"id: {revision}" for line in lines)
         grown = resident_megabytes(plane.process.pid) - before
         assert grown < MEGABYTES
-        assert "event=refused kind=bodies who=eve" in plane.log.read_text()
+        told = "event=refused kind=bodies who=eve"
+        wait_for(lambda: told in plane.log.read_text(), "the line that tells of it", plane.process)
     finally:
         for one in slow:
             one.close()

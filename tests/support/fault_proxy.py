@@ -5,6 +5,7 @@ and holds for connections that are open and for new ones:
 
 delay_s      each piece waits this long before it is passed on
 cut_after    a connection is closed once this many bytes came back from the plane; None for never
+cut_once     after one cut there is none any more
 black_hole   nothing is passed on in either direction, and nothing is closed: a dead host or a half-open link
 refuse       new connections are reset at once
 reset()      every open connection is reset now
@@ -26,6 +27,7 @@ class FaultProxy:
     def __init__(self, target_port):
         self.target_port = target_port
         self.delay_s, self.cut_after, self.black_hole, self.refuse = 0.0, None, False, False
+        self.cut_once = False
         #: How many connections were ever taken.
         self.taken = 0
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -97,7 +99,10 @@ class FaultProxy:
                     plane.sendall(piece)
                     continue
                 if self.cut_after is not None and came_back + len(piece) > self.cut_after:
-                    client.sendall(piece[: max(0, self.cut_after - came_back)])
+                    rest = self.cut_after - came_back
+                    if self.cut_once:
+                        self.cut_after = None
+                    client.sendall(piece[: max(0, rest)])
                     return
                 came_back += len(piece)
                 client.sendall(piece)

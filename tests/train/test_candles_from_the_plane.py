@@ -84,10 +84,8 @@ def test_a_machine_of_workers_gets_candles_once_from_the_plane(home, plane, plan
         cluster = DaskCluster(tmp_path, field.environ())
         cluster.start(2, "--nthreads=1", without(planned, tmp_path / "elsewhere.py"))
         sweep = ("sweep", "--json", *DASK, "--scheduler", cluster.address, *options, "--data", str(planned))
-        proxy.cut_after = 100_000
+        proxy.cut_after, proxy.cut_once = 100_000, True
         cut = boss.start(*sweep)
-        wait_for(sent, "the plane to be asked for candles")
-        proxy.heal()
         out, err = cut.communicate(timeout=240)
         before = sent()
         second = boss.run(*sweep)

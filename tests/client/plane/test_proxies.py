@@ -17,7 +17,7 @@ from support.forward_proxy import forward_proxy
 from support.misbehaving_plane import TOKEN, reply, small_plane
 
 HOST = "plane.test"
-QUICK = Patience(connect_s=2.0, read_s=5.0, total_s=5.0, attempts=2, pause_s=0.001)
+PATIENT = Patience(60.0, 60.0, 60.0, attempts=2, pause_s=0.001)
 VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "Https_Proxy", "no_proxy", "NO_PROXY")
 
 
@@ -56,7 +56,7 @@ def test_pin_stream_and_reports_go_through_a_tunnel_that_sees_nothing(proxied, t
     environ = {"SETPOINT_URL": f"https://{HOST}", "SETPOINT_TOKEN": TOKEN, "SETPOINT_HOME": str(tmp_path)}
     environ |= {"SETPOINT_CATALOGUES": "cvntrade"}
     assert setpoint.pin(environ=environ).resolve("xgb", "5m", "gamma") is not None
-    with Plane(f"https://{HOST}", TOKEN, patience=QUICK) as plane:
+    with Plane(f"https://{HOST}", TOKEN, patience=PATIENT) as plane:
         stream = plane.stream("/v1/stream", {}, 5.0)
         assert b": hello" in next(stream.chunks())
         stream.close()
@@ -81,7 +81,7 @@ def test_a_proxy_that_opens_no_way_is_named_without_its_password(proxied, status
     _, proxy = proxied
     proxy.refusal = f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()
     with pytest.raises(error, match=r"proxy 127\.0\.0\.1") as refused:
-        Plane(f"https://{HOST}", TOKEN, patience=QUICK).request("GET", "/v1/x")
+        Plane(f"https://{HOST}", TOKEN, patience=PATIENT).request("GET", "/v1/x")
     assert "cret" not in str(refused.value)
     assert len(proxy.heads) == (2 if status == 502 else 1)
 
@@ -90,7 +90,7 @@ def test_a_proxy_that_is_not_there_is_named(monkeypatch):
     """It is not the plane that is away."""
     monkeypatch.setenv("https_proxy", "127.0.0.1:1")
     with pytest.raises(PlaneUnavailable, match=r"its proxy 127\.0\.0\.1:1 is not reached"):
-        Plane(f"https://{HOST}", TOKEN, patience=QUICK).request("GET", "/v1/x")
+        Plane(f"https://{HOST}", TOKEN, patience=PATIENT).request("GET", "/v1/x")
 
 
 def test_a_token_goes_through_no_proxy_readable(monkeypatch):
@@ -109,7 +109,7 @@ def test_what_is_no_http_proxy_is_refused(monkeypatch, value):
     """Nobody is asked past a proxy that was meant to be used."""
     monkeypatch.setenv("HTTPS_PROXY", value)
     with pytest.raises(UsageError, match="HTTPS_PROXY"):
-        Plane(f"https://{HOST}", TOKEN, patience=QUICK).request("GET", "/v1/x")
+        Plane(f"https://{HOST}", TOKEN, patience=PATIENT).request("GET", "/v1/x")
 
 
 def test_archives_and_providers_are_asked_through_it_too(monkeypatch):

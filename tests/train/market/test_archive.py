@@ -9,11 +9,11 @@ from setpoint.train.market.candles import load_candles
 from setpoint.train.market.findings import validate
 from support.market_server import MONTHS, first_ms, zip_path, zipped
 
-IMPATIENT = Patience(timeout_s=5.0, attempts=3, pause_s=0.0)
+PATIENT = Patience(timeout_s=60.0, attempts=3, pause_s=0.0)
 
 
 def pull_from(archive, folder, *, symbols=("BTCUSDT",), start="2024-11", end="2025-01", **more):
-    return pull(symbols, "1h", start, end, folder, base_url=archive.url, patience=IMPATIENT, **more)
+    return pull(symbols, "1h", start, end, folder, base_url=archive.url, patience=PATIENT, **more)
 
 
 def files_in(folder):
@@ -176,7 +176,7 @@ def test_nobody_listens(tmp_path):
             "2024-11",
             tmp_path,
             base_url="http://127.0.0.1:1",
-            patience=Patience(timeout_s=1.0, attempts=1, pause_s=0.0),
+            patience=Patience(timeout_s=60.0, attempts=1, pause_s=0.0),
         )
     assert "network" in caught.value.hint
 
