@@ -296,6 +296,31 @@ def test_of_checks_at_once_one_opens_the_issue(merged, evidence, with_tokens, da
         assert transaction.fetch_one("claim_posting", **asked, held=None)["claim"] is None
 
 
+def test_nothing_is_posted_twice_while_the_search_lags_or_an_answer_is_lost(merged, evidence, with_tokens):
+    """The list of the label is asked before a post and after one whose answer is lost; so are comments."""
+    command = merged(91)
+    evidence.loses = "/"
+    evidence.issues = [(7, "open", True), (8, "open", False), (9, "closed", False)]
+    evidence.bodies = {8: "another story", 9: None}
+    evidence.searchable = 1
+    opened = command("checkpoints", "--json")
+    assert (opened.json["opened"], opened.json["refusal"]) == ("https://github.test/1003", "")
+    assert command("checkpoints", "--json").json["opened"] == ""
+    words = ("--reason", "x", "--option", "park", "--review", "628a49ba", "--yes")
+    decided = command("checkpoint", "decide", "T+90", *words, "--json")
+    assert decided.code == 0, decided.err
+    assert decided.json["is_recorded"]
+    assert [len(kept) for kept in evidence.comments.values()] == [1]
+
+
+def test_an_issue_that_only_the_list_knows_is_not_opened_again(merged, evidence, with_tokens):
+    """Somebody opened it a moment ago: the search does not know it yet."""
+    command = merged(91)
+    evidence.issues, evidence.searchable = [(8, "open", False)], 0
+    assert command("checkpoints", "--json").json["opened"] == ""
+    assert len(evidence.issues) == 1
+
+
 def test_a_check_that_was_too_slow_gives_up_nobody_else_s_claim(database, owner_url):
     """Past its end a claim is somebody else's: the slow one may not post on it, nor release it."""
     asked = {"calendar": "c", "checkpoint": "T+90", "option": None}

@@ -31,6 +31,12 @@ class Evidence:
         #: A status without this form of it: "embedded" or "linked".
         self.told_as = "embedded"
         self.may_write = True
+        #: What is posted is written, and the answer lost, where a path begins so.
+        self.loses = ""
+        #: How many of the issues the search knows; None: all.
+        self.searchable = None
+        #: What issues say of themselves, by number, where it is not the story's.
+        self.bodies = {}
         self.comments = {}
         self.requests = []
         self.address = ""
@@ -116,16 +122,21 @@ class Evidence:
             assert "gate-failure" in body["labels"]
             self.issues.append((len(self.issues) + 1000, "open", False))
             return 201, {}, self._issue(*self.issues[-1])
-        page = int(parse_qs(path.query).get("page", ["1"])[0])
+        asked = parse_qs(path.query)
+        page = int(asked.get("page", ["1"])[0])
+        known = self.issues[: self.searchable] if path.path.startswith("/search") else self.issues
         first = (page - 1) * self.page_size
-        shown = self.issues[first : first + self.page_size]
-        more = first + self.page_size < len(self.issues)
+        shown = [self._issue(*one) for one in known[first : first + self.page_size]]
+        more = first + self.page_size < len(known)
         link = f'<{self.address}{self._with(path, page + 1, "page")}>; rel="next"' if more else ""
-        return 200, {"Link": link}, {"total_count": len(self.issues), "incomplete_results": False,
-                                     "items": [self._issue(*one) for one in shown]}  # fmt: skip
+        if path.path.endswith("/issues") and path.path.startswith("/repos"):
+            assert (asked["labels"], asked["state"]) == (["gate-failure"], ["open"])
+            return 200, {"Link": link}, [one for one in shown if one["state"] == "open"]
+        return 200, {"Link": link}, {"total_count": len(known), "incomplete_results": False, "items": shown}
 
     def _issue(self, number, state, is_pull):
         made = {"number": number, "title": "[gate-failure]", "state": state,
+                "body": self.bodies.get(number, "CVN-N001-EE-S17"),
                 "html_url": f"https://github.test/{number}"}  # fmt: skip
         return made | ({"pull_request": {}} if is_pull else {})
 
@@ -143,6 +154,9 @@ def evidence_served():
             status, headers, document = evidence.answer(
                 self, json.loads(self.rfile.read(length)) if length else None
             )
+            if evidence.loses and self.command == "POST" and self.path.startswith(evidence.loses):
+                self.close_connection = True
+                return
             text = json.dumps(document).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():

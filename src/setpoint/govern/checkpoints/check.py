@@ -2,7 +2,7 @@
 
 Guarantees: what is judged is judged at one instant of the database's clock, taken before the first source is
 asked; safe to repeat and to run twice at once: a checkpoint is judged once. An issue is opened only where the
-search was read twice and found none, none was opened by an earlier check, and no other check is at it.
+search and the list of its label have none, none was opened by an earlier check, and no other check is at it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.govern.checkpoints.drafts import issue_draft
 from setpoint.govern.checkpoints.judgement import judge
-from setpoint.govern.checkpoints.readings import Issue, Unread, utc_text
+from setpoint.govern.checkpoints.readings import utc_text
 from setpoint.govern.checkpoints.records import read_clock, read_log, read_report
-from setpoint.govern.checkpoints.sources import NotLive, read_issues
-from setpoint.govern.checkpoints.trackers import open_issue
+from setpoint.govern.checkpoints.route import NotLive
+from setpoint.govern.checkpoints.trackers import find_issue, open_issue, posted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,8 +72,9 @@ def _open_once(
         return Checked(report)
     draft = issue_draft(report.calendar, owed)
     try:
-        # The search may have been slow: nothing is posted on a claim that another took over since.
-        url = "" if _issues(report, sources) or not (held := claim(held)) else open_issue(sources, draft)
+        # The search lags, so the list is asked; nothing is posted on a claim that another took over since.
+        is_there = find_issue(sources) or not (held := claim(held))
+        url = "" if is_there else posted(lambda: open_issue(sources, draft), lambda: find_issue(sources))
     except NotLive as problem:
         with database.transaction(author=author.name) as transaction:
             transaction.fetch_one("release_posting", held=held)
@@ -82,18 +83,6 @@ def _open_once(
         with database.transaction(author=author.name) as transaction:
             _say(transaction, report, owed.checkpoint.name, "issue", url)
     return Checked(report, url)
-
-
-def _issues(report: Report, sources: Sources) -> tuple[Issue, ...]:
-    """Return the open issues as they are now.
-
-    Raises:
-        NotLive: they cannot be read.
-    """
-    found = read_issues(report.calendar, sources.github)
-    if isinstance(found, Unread):
-        raise NotLive(found.why)
-    return found
 
 
 def rehearse(database: Database, sources: Sources, at: datetime) -> Checked:

@@ -9,6 +9,8 @@ offer, and at the hard checkpoint a decision without an open issue or without a 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from setpoint.errors import ConflictError, ForbiddenError, InvalidValue
@@ -16,8 +18,9 @@ from setpoint.govern.checkpoints.drafts import Decided, Draft, comment_text, mar
 from setpoint.govern.checkpoints.judgement import waiver_end
 from setpoint.govern.checkpoints.readings import utc_text
 from setpoint.govern.checkpoints.records import read_clock, read_log
-from setpoint.govern.checkpoints.sources import NotLive, read_issues
-from setpoint.govern.checkpoints.trackers import find_comment, post_comment
+from setpoint.govern.checkpoints.route import NotLive
+from setpoint.govern.checkpoints.sources import list_issues
+from setpoint.govern.checkpoints.trackers import find_comment, post_comment, posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.govern.checkpoints.judgement import Entry
+    from setpoint.govern.checkpoints.readings import Issue
     from setpoint.govern.checkpoints.sources import Sources
     from setpoint.store.database import Transaction
 
@@ -110,14 +114,16 @@ def decide(
         when whoever speaks may not decide, ProofNeeded when their session was not proven lately.
     """
     calendar = sources.calendar
-    issues = read_issues(calendar, sources.github) if decided.checkpoint.needs_issue else ()
+    issues: tuple[Issue, ...] = ()
+    if decided.checkpoint.needs_issue:
+        with suppress(NotLive):
+            issues = list_issues(calendar, sources.github)
     asked = {"calendar": calendar.name, "checkpoint": decided.checkpoint.name, "option": decided.option}
-    n_issues = len(issues) if isinstance(issues, tuple) else 0
 
     def claim(held: UUID | None = None) -> UUID:
         with begin() as transaction:
             log, now = read_log(transaction, calendar), read_clock(transaction)
-            require_decidable(calendar, decided, log, now, issues=n_issues)
+            require_decidable(calendar, decided, log, now, issues=len(issues))
             claimed: UUID = (transaction.fetch_one("claim_posting", **asked, held=held) or {})["claim"]
             return claimed
 
@@ -141,10 +147,11 @@ def log_comments(sources: Sources, decided: Decided, hold: Callable[[], object])
     comments, drafts, refusals = [], [], []
     for package in one.comments:
         try:
-            there = find_comment(sources, package, marker(calendar, decided))
+            find = partial(find_comment, sources, package, marker(calendar, decided))
+            there = find()
             if not there:
                 hold()
-            comments.append(there or post_comment(sources, package, text))
+            comments.append(there or posted(partial(post_comment, sources, package, text), find))
         except NotLive as problem:
             where = f"{calendar.openproject.address}/work_packages/{package}/activity"
             drafts.append(Draft(where, f"comment on work package {package}", text))

@@ -14,89 +14,32 @@ import time
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from setpoint.change.emergency.restore_probe import ask_probe
-from setpoint.client.plane.openings import ask
 from setpoint.client.plane.proxies import LOOPBACK
 from setpoint.client.secret_files import read_secret
-from setpoint.errors import SetpointError, UsageError
+from setpoint.errors import UsageError
 from setpoint.govern.checkpoints.readings import Child, Issue, Readings, Unread
+from setpoint.govern.checkpoints.route import (
+    SOURCE_S,
+    NotLive,
+    Route,
+    next_link,
+    pages_by_offset,
+    pages_of,
+    text_in,
+)
 from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from setpoint.govern.checkpoints.calendar import Calendar
     from setpoint.settings import Settings
 
-#: For all pages of one source together.
-SOURCE_S = 30.0
-_MOST_PAGES = 100
-_LARGEST_BYTES = 8 * 2**20
 _TOKEN = re.compile(r"[\x21-\x7e]+")
-_NEXT = re.compile(r'<([^<>]*)>\s*;[^,]*\brel="?next"?')
-
-
-class NotLive(Exception):
-    """A source did not answer as it must; the text says how."""
-
-
-@dataclass(frozen=True, repr=False)
-class Route:
-    """One base address and the headers that carry its one credential; never printed."""
-
-    address: str
-    headers: Mapping[str, str]
-    #: Whether a credential is given.
-    has_credential: bool
-    #: On the clock of ``time.monotonic``, when all that is asked over it has to have ended.
-    last_s: float = math.inf
-
-    def get(self, path: str, ends_at: float) -> tuple[Any, Mapping[str, str]]:
-        """Return the parsed answer to a GET and its headers.
-
-        Args:
-            path: below the base address, or what a page named as the next one.
-            ends_at: on the clock of ``time.monotonic``.
-
-        Raises:
-            NotLive: no answer with status 200 that is JSON.
-        """
-        return self._asked(path, None, ends_at, 200)
-
-    def post(self, path: str, document: Mapping[str, Any]) -> Any:
-        """Send a document; returns what was created.
-
-        Raises:
-            NotLive: it was not created.
-        """
-        return self._asked(path, document, time.monotonic() + SOURCE_S, 201)[0]
-
-    def _asked(
-        self, path: str, document: Mapping[str, Any] | None, ends_at: float, wanted: int
-    ) -> tuple[Any, Mapping[str, str]]:
-        url = self._joined(path)
-        left_s = min(ends_at, self.last_s) - time.monotonic()
-        if left_s <= 0:
-            raise NotLive("it did not end in time")
-        try:
-            answer = ask(url, left_s, document=document, headers=self.headers, largest_bytes=_LARGEST_BYTES)
-            if answer.status != wanted:
-                raise NotLive(f"HTTP {answer.status}")
-            return answer.json(), answer.headers
-        except OSError as problem:
-            raise NotLive(f"network: {printable(str(problem))}") from None
-        except SetpointError as problem:
-            raise NotLive(f"{problem.code}: {printable(problem.message)}") from None
-
-    def _joined(self, path: str) -> str:
-        """Return the address of a path; what leads elsewhere is refused, as the credential would follow."""
-        url = urljoin(f"{self.address.rstrip('/')}/", path)
-        if urlsplit(url)[:2] != urlsplit(self.address)[:2]:
-            raise NotLive("its next page is at another address")
-        return url
 
 
 @dataclass(frozen=True)
@@ -171,23 +114,44 @@ def children_path(calendar: Calendar) -> str:
 
 
 def read_issues(calendar: Calendar, route: Route) -> tuple[Issue, ...] | Unread:
-    """Return the open issues; an answer that says it is incomplete counts as none."""
+    """Return the open issues by the search; an answer that says it is incomplete counts as none."""
     try:
-        found = []
         ends_at = time.monotonic() + SOURCE_S
-        for page in _pages(route, issues_path(calendar), ends_at, _next_link):
-            if page.get("incomplete_results") is not False:
-                return Unread("the search is incomplete")
-            found += [
-                Issue(_number(one["number"]), _text(one["title"]), _text(one["html_url"]))
-                for one in page["items"]
-                if one["state"] == "open" and "pull_request" not in one
-            ]
-        return tuple(found)
+        pages = [*pages_of(route, issues_path(calendar), ends_at, next_link)]
+        if any(page.get("incomplete_results") is not False for page in pages):
+            return Unread("the search is incomplete")
+        return _open_issues(one for page in pages for one in page["items"])
     except NotLive as problem:
         return Unread(str(problem))
     except (KeyError, TypeError, AttributeError, ValueError):
         return Unread("an answer that is not GitHub's")
+
+
+def list_issues(calendar: Calendar, route: Route) -> tuple[Issue, ...]:
+    """Return the open issues of the label that name the story, by the list of issues: it does not lag.
+
+    Raises:
+        NotLive: they cannot be read.
+    """
+    github = calendar.github
+    asked = urlencode({"labels": github.label, "state": "open", "per_page": 100}, quote_via=quote)
+    path, ends_at = f"repos/{github.repository}/issues?{asked}", time.monotonic() + SOURCE_S
+    try:
+        listed = [one for page in pages_of(route, path, ends_at, next_link) for one in page]
+        return _open_issues(
+            one for one in listed if calendar.story in text_in(one["title"]) + text_in(one["body"] or "")
+        )
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise NotLive("an answer that is not GitHub's") from None
+
+
+def _open_issues(told: Iterable[Mapping[str, Any]]) -> tuple[Issue, ...]:
+    """Return what is open and no pull request."""
+    return tuple(
+        Issue(_number(one["number"]), text_in(one["title"]), text_in(one["html_url"]))
+        for one in told
+        if one["state"] == "open" and "pull_request" not in one
+    )
 
 
 def read_epic(calendar: Calendar, route: Route) -> str | Unread:
@@ -205,7 +169,7 @@ def read_children(calendar: Calendar, route: Route) -> tuple[Child, ...] | Unrea
     """Return the Epic's children, of all pages."""
     try:
         return tuple(
-            Child(_number(one["id"]), _text(one["subject"]), status_of(one))
+            Child(_number(one["id"]), text_in(one["subject"]), status_of(one))
             for page in pages_by_offset(route, children_path(calendar), time.monotonic() + SOURCE_S)
             for one in page["_embedded"]["elements"]
         )
@@ -220,44 +184,6 @@ def status_of(package: Mapping[str, Any]) -> str:
     embedded = ((package.get("_embedded") or {}).get("status") or {}).get("name")
     linked = ((package.get("_links") or {}).get("status") or {}).get("title")
     return printable(embedded or linked or "") if isinstance(embedded or linked, str) else ""
-
-
-def pages_by_offset(route: Route, path: str, ends_at: float) -> Iterator[Any]:
-    """Yield each page of a collection of OpenProject.
-
-    Raises:
-        NotLive: one of them cannot be read, or they do not end.
-    """
-    return _pages(route, path, ends_at, _next_offset)
-
-
-def _pages(
-    route: Route, path: str, ends_at: float, next_of: Callable[[Any, Mapping[str, str]], str | None]
-) -> Iterator[Any]:
-    for _ in range(_MOST_PAGES):
-        page, headers = route.get(path, ends_at)
-        yield page
-        following = next_of(page, headers)
-        if not following:
-            return
-        path = following
-    raise NotLive(f"more than {_MOST_PAGES} pages")
-
-
-def _next_link(_page: Any, headers: Mapping[str, str]) -> str | None:
-    found = _NEXT.search(headers.get("link", ""))
-    return found[1] if found else None
-
-
-def _next_offset(page: Any, _headers: Mapping[str, str]) -> str | None:
-    following = (page.get("_links") or {}).get("nextByOffset")
-    return _text(following["href"]) if following else None
-
-
-def _text(told: object) -> str:
-    if not isinstance(told, str):
-        raise TypeError
-    return printable(told)
 
 
 def _number(told: object) -> int:

@@ -1,20 +1,51 @@
 """GOVERN: what is written to GitHub and OpenProject: an issue, and comments on work packages.
 
 Guarantees: nothing is sent without a credential, nor twice: a comment that stands there is found by its last
-line. What a tracker refuses was not written.
+line, an issue in the list of its label; where the answer to a post is lost, both are looked for once more.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from setpoint.govern.checkpoints.sources import SOURCE_S, NotLive, pages_by_offset
+from setpoint.govern.checkpoints.route import SOURCE_S, NotLive, pages_by_offset
+from setpoint.govern.checkpoints.sources import list_issues
 from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from setpoint.govern.checkpoints.drafts import Draft
     from setpoint.govern.checkpoints.sources import Sources
+
+
+def posted(post: Callable[[], str], find: Callable[[], str]) -> str:
+    """Post something and return its address; where that fails, look whether it stands all the same.
+
+    Raises:
+        NotLive: it does not, or nobody can see it.
+    """
+    try:
+        return post()
+    except NotLive as problem:
+        there = ""
+        with suppress(NotLive):
+            there = find()
+        if not there:
+            raise problem from None
+        return there
+
+
+def find_issue(sources: Sources) -> str:
+    """Return the address of an open issue of the label that names the story; empty without one.
+
+    Raises:
+        NotLive: the issues cannot be read.
+    """
+    found = list_issues(sources.calendar, sources.github)
+    return found[-1].url if found else ""
 
 
 def open_issue(sources: Sources, draft: Draft) -> str:
