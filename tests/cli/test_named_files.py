@@ -2,9 +2,12 @@
 
 import os
 import sys
+from enum import Enum
 
 import pytest
 
+from setpoint.cli import __main__ as command_line
+from setpoint.cli.reach import walk
 from setpoint.client.snapshot import write_own
 from setpoint.errors import ConflictError
 
@@ -44,6 +47,31 @@ def test_another_file_is_never_written_over(folder, setpoint_command, kind):
         file.write_text(f"{written}filled in\n")
         assert setpoint_command(*words, str(named)).code == ConflictError.exit_code
         assert file.read_text() == f"{written}filled in\n"
+
+
+#: Commands that work for long before they write.
+BUSY = {"demo", "drill"}
+
+
+def test_a_place_that_cannot_be_written_is_told(folder, setpoint_command, monkeypatch):
+    """A folder for a file, and a file for a folder, are refused in words by every command that writes one."""
+    (folder / "file").touch()
+    monkeypatch.chdir(folder)
+    for name, command in walk(command_line._commands()):
+        written = [one for one in command.params if {*one.opts} & {"--out", "--report"}]
+        for one in written if name not in BUSY else ():
+            for wrong in ("config", "file/below"):
+                words = name.split()
+                for other in command.params:
+                    if other.required or other is one:
+                        given = wrong if other is one else some(other.type_descriptor.annotation)
+                        words += [given] if other.param_type_name == "argument" else [other.opts[0], given]
+                done = setpoint_command(*words)
+                assert "Errno" not in done.err, (words, done.err)
+
+
+def some(kind):
+    return next(iter(kind)).value if isinstance(kind, type) and issubclass(kind, Enum) else "1"
 
 
 def test_an_empty_file_is_nobody_s(tmp_path):

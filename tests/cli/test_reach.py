@@ -57,6 +57,18 @@ def test_a_number_that_nothing_could_have_is_refused(tmp_path, setpoint_command)
             assert (done.code, f"beyond {2**63 - 1}" in done.err) == (2, True), (words, done.err)
 
 
+def test_a_list_of_nothing_is_refused(setpoint_command, tmp_path):
+    """No command lists 0 rows or fewer, and no state or share that there is not: a slip is told."""
+    limited = [name for name, one in registered().items() if any("--limit" in p.opts for p in one.params)]
+    assert len(limited) > 5
+    for name in sorted(limited):
+        for few in ("0", "-1"):
+            done = setpoint_command(*call(name, tmp_path), "--limit", few)
+            assert (done.code, "greater than or equal to 1" in done.err) == (2, True), (name, done.err)
+    assert "one of open, draft," in setpoint_command("change", "list", "--state", "appplied").err
+    assert setpoint_command("coverage", "--fail-under", "101").code == 2
+
+
 def guarded(name, body):
     """Run a command of this name, with our body, as the command line would."""
     made = typer.Typer()

@@ -1,9 +1,13 @@
 """Tables on a terminal: nothing of a cell is broken, lost or wider than the screen, however narrow."""
 
+import io
+
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from setpoint.cli import output
+from setpoint.cli.bars import Bars
 from setpoint.cli.columns import lay_out
 
 WORD = st.text("abcdefghij_", min_size=1, max_size=18)
@@ -85,3 +89,22 @@ def test_commands_keep_to_the_screen(seeded, monkeypatch):
         told = [line for line in shown.out.splitlines() if "`setpoint" not in line]
         assert shown.code == 0, typed
         assert max(map(len, told)) <= 80, typed
+
+
+def test_a_bar_and_a_headline_keep_their_words(monkeypatch, capsys):
+    """On 80 columns a bar shows how far it is, whatever is told beside it, and no headline is cut off."""
+    screen = io.StringIO()
+    monkeypatch.setattr(output.err, "console", Console(file=screen, force_terminal=True, width=80))
+    told = "5.0 units/min, 0:13:14 left, 207 worker-seconds of 2 workers"
+    bars = Bars("units")
+    with bars:
+        bars.show(9, 75, told, below=(("model", "units"), [("xgb", "4")]))
+    assert " 9/75" in screen.getvalue()
+    assert told in screen.getvalue()
+
+    monkeypatch.setattr(output.out.console, "width", 80)
+    output.headline(
+        "train",
+        "and resolve through the plane at http://127.0.0.1:42055; Ctrl-C leaves a run to resume, as ever",
+    )
+    assert "leaves a run to resume" in capsys.readouterr().out

@@ -34,6 +34,7 @@ app: typer.Typer = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
 Context = Annotated[
     list[str] | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, app, settings
+from setpoint.cli.app import Json, Limit, app, settings
 from setpoint.cli.output import out, print_json, table
 from setpoint.cli.values import instant
 from setpoint.errors import UsageError
@@ -32,7 +32,7 @@ def audit(
     account: Annotated[str | None, typer.Option("--account", help="Only of this account.")] = None,
     event: Annotated[str | None, typer.Option("--event", help="Only of this kind, such as login_ok.")] = None,
     before: Annotated[int | None, typer.Option("--before", help="Only older ones: `next` of a page.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 50,
+    limit: Limit = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="All of them as CSV, whatever the limit.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -32,9 +32,8 @@ class Bars:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn() if tell_left else TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
         )
-        self._task = self._bars.add_task(text(what).plain, total=None, note="")
+        self._task = self._bars.add_task(text(what).plain, total=None)
         self._live = Live(console=err.console, refresh_per_second=4) if err.is_terminal else None
 
     @property
@@ -53,17 +52,19 @@ class Bars:
 
     def show(self, done: int, total: int, note: str, warning: str = "", below: Below = None) -> None:
         """Draw how far the work is, what goes wrong, and a table: its columns and its rows."""
-        self._bars.update(self._task, completed=done, total=total, note=text(note).plain)
+        self._bars.update(self._task, completed=done, total=total)
         if self._live:
-            self._live.update(self._screen(warning, below))
+            self._live.update(self._screen(note, warning, below))
 
     def tell(self, done: int, total: int) -> None:
         """Draw how far the work is."""
         self.show(done, total, "")
 
-    def _screen(self, warning: str, below: Below) -> Table:
+    def _screen(self, note: str, warning: str, below: Below) -> Table:
         screen = Table.grid()
         screen.add_row(self._bars)
+        if note:  # below the bar, whose numbers it would push off a narrow terminal
+            screen.add_row(text(note))
         if warning:
             screen.add_row(text(warning, style="yellow"))
         if below:

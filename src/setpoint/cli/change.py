@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from setpoint.change.patch import Patch
-from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
+from setpoint.cli.app import AsksNothing, Json, Limit, app, catalogues, database
 from setpoint.cli.change_display import print_facts, print_standing, waiting_and_time
 from setpoint.cli.next_step import over, waiting_and_how
 from setpoint.cli.output import note, out, print_json, table
@@ -21,7 +21,7 @@ from setpoint.cli.values import (
     read_wanted,
     scheduled_instant,
 )
-from setpoint.errors import EXIT_OK
+from setpoint.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +41,9 @@ Words = Annotated[str, typer.Option("--reason", "-r", "--comment", "-m", help="W
 @changes.command("list")
 def list_changes(
     state: Annotated[
-        str, typer.Option(help="open, draft, proposed, applied, rejected, ... or all.")
+        str, typer.Option(help="open, draft, proposed, suspended, applied, rejected, withdrawn or all.")
     ] = "open",
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Limit = 20,
     trace: Annotated[
         str, typer.Option(help="Only those of this trace: its 32 digits, or a traceparent.")
     ] = "",
@@ -53,9 +53,12 @@ def list_changes(
 
     Example: `setpoint change list --state all --trace 0af7651916cd43dd8448eb211c80319c`
     """
+    from setpoint.change.changes import State
     from setpoint.change.changes import list_changes as read_changes
     from setpoint.observe.trace_context import trace_id
 
+    if state not in (states := ("open", *get_args(State), "all")):
+        raise UsageError(f"{state!r} is no state of a change.", hint=f"give one of {', '.join(states)}")
     with database() as opened:
         found = read_changes(opened, state=state, trace=trace_id(trace) or trace or None, limit=limit)
     if as_json:

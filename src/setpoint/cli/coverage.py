@@ -16,7 +16,13 @@ SHOWN_KEYS = 10
 @app.command()
 def coverage(
     fail_under: Annotated[
-        float, typer.Option("--fail-under", help="Exit with 1 when a catalogue's seeded share is below this.")
+        float,
+        typer.Option(
+            "--fail-under",
+            min=0,
+            max=100,
+            help="Exit with 1 when a catalogue's seeded share is below this, in percent.",
+        ),
     ] = 0.0,
     as_json: Json = False,
 ) -> int:

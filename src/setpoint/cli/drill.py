@@ -223,7 +223,7 @@ def _keep(text: str, file: Path | None, mark: str) -> None:
     if file is None:
         out.lines(text)
         return
-    if not mark and file.exists() and file.read_text(encoding="utf-8", errors="replace") != text:
+    if not mark and file.is_file() and file.read_text(encoding="utf-8", errors="replace") != text:
         raise ConflictError(
             f"{file} says something else already.", hint="name another file: a form is filled in once"
         )

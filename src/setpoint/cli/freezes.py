@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import AsksNothing, Json, app, catalogues, database
+from setpoint.cli.app import AsksNothing, Json, Limit, app, catalogues, database
 from setpoint.cli.next_step import instant_text
 from setpoint.cli.output import out, print_json, table
 from setpoint.cli.values import Reason, instant, scheduled_instant
@@ -23,7 +23,7 @@ app.add_typer(freezes, name="freeze")
 @freezes.command("list")
 def list_all(
     past: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
     """List the freezes that are planned or in force: until when, why, and who may break them.

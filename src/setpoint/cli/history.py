@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import AsksNothing, Json, Yes, app, catalogues, database, exit_code, outcome
+from setpoint.cli.app import AsksNothing, Json, Limit, Yes, app, catalogues, database, exit_code, outcome
 from setpoint.cli.output import confirm, note, out, print_json, table
 from setpoint.cli.values import Reason, Scope, instant, print_edits
 from setpoint.declare.addresses import past_keys_of
@@ -33,7 +33,7 @@ def history(
         str, typer.Option("--search", help="Only where author, reason or keys contain this.")
     ] = "",
     at: Annotated[str, typer.Option("--at", help="The revision that stood at this UTC instant.")] = "",
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Limit = 20,
     as_json: Json = False,
 ) -> None:
     """Show revisions newest first, or every value one key ever had.

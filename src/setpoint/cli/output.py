@@ -133,6 +133,9 @@ def confirm(question: str) -> None:
 def headline(chapter: str, what: str) -> None:
     """Print the title of a part of a long output."""
     title = text(Styled(chapter, "bold"), " ", what)
+    if title.cell_len + 2 > out.console.width:  # a rule would cut it off
+        out.say(title.plain, style="bold")
+        title = Text()
     width = min(out.console.width, max(RULE_WIDTH, title.cell_len + 2))  # a pipe has no width of its own
     out.console.print(Rule(title, align="left", style="dim"), width=width)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from setpoint.cli.app import AsksNothing, Context, Json, app, catalogues, database, parse_context
+from setpoint.cli.app import AsksNothing, Context, Json, Limit, app, catalogues, database, parse_context
 from setpoint.cli.change import ChangeId  # noqa: TC001 - typer reads annotations
 from setpoint.cli.next_step import waiting_and_how
 from setpoint.cli.output import out, print_json, table
@@ -209,9 +209,7 @@ def rollback(
 
 
 @rollouts.command("list")
-def list_all(
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: Json = False
-) -> None:
+def list_all(limit: Limit = 20, as_json: Json = False) -> None:
     """List rollouts, newest change first.
 
     Example: `setpoint rollout list --limit 5`

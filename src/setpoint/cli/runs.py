@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from setpoint.cli.app import Json, app, database
+from setpoint.cli.app import Json, Limit, app, database
 from setpoint.cli.output import Styled, err, number, out, print_json, table
 from setpoint.client.snapshot_set import named
 from setpoint.errors import EXIT_FINDING, EXIT_OK
@@ -26,7 +26,7 @@ RunId = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
 
 @app.command()
 def runs(
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Limit = 20,
     revision: Annotated[
         int | None, typer.Option(help="Only runs that pinned this revision.", min=1, max=2**63 - 1)
     ] = None,

@@ -43,6 +43,8 @@ def seed(
         float | None,
         typer.Option(
             "--fail-under",
+            min=0,
+            max=100,
             help="Let coverage decide: success when every catalogue's share is at least this, in percent.",
         ),
     ] = None,

@@ -239,17 +239,24 @@ def write_own(path: Path, content: str, mark: str, mode: int = PRIVATE) -> None:
     Its beginning holds ``mark``, as that of every file of this kind, of an earlier release too.
 
     Raises:
-        ConflictError: another file has this name.
+        ConflictError: another file, or a folder, has this name.
         StorageFull: as ``write_atomically``.
     """
     assert mark in content[:_BEGINNING]  # noqa: S101 - our own writers
-    with suppress(FileNotFoundError), path.open("rb") as stream:
-        beginning = stream.read(_BEGINNING)
-        if beginning and mark.encode() not in beginning:
-            raise ConflictError(
-                f"{path} is another file, and would be written over.",
-                hint="name another one, or remove it first",
-            )
+    try:
+        with path.open("rb") as stream:
+            beginning = stream.read(_BEGINNING)
+    except FileNotFoundError:
+        beginning = b""
+    except IsADirectoryError:
+        raise ConflictError(f"{path} is a folder.", hint=f"name a file, such as {path / 'FILE'}") from None
+    except OSError as problem:
+        raise StorageFull.of(path, problem) from None
+    if beginning and mark.encode() not in beginning:
+        raise ConflictError(
+            f"{path} is another file, and would be written over.",
+            hint="name another one, or remove it first",
+        )
     write_atomically(path, content, mode)
 
 
