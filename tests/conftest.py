@@ -5,6 +5,7 @@ settings     Settings that point at this clone; app_url and owner_url are its tw
 as_          a Database on the same clone with the login of one of PEOPLE
 setpoint_command  runs `setpoint` on this clone, in this process
 archive      a local server with the public archive's layout
+evidence     local servers that give what checkpoints are judged by, as on the first day
 plane        the URL of a real HTTP plane on this clone; http_as("ada") is a client with Ada's session
 seeded       the same database with the bundled seeds applied
 market_data  the folder of real candles, or a skip
@@ -37,6 +38,7 @@ from setpoint.store.database import Database
 from setpoint.store.schema import migrate
 from setpoint.store.server import embedded
 from setpoint.store.server.supervisor import OWNER
+from support.checkpoint_sources import evidence, served_evidence  # noqa: F401 - fixtures
 from support.left_behind import end_with_this_process
 from support.market_server import Archive, serving
 from support.memory_folder import memory_folder

@@ -18,7 +18,7 @@ from setpoint.govern.checkpoints.decisions import decide
 from setpoint.govern.checkpoints.drafts import Decided
 from setpoint.govern.checkpoints.sources import open_sources
 from setpoint.settings import Settings
-from support.checkpoint_sources import GITHUB_TOKEN, OPENPROJECT_KEY, calendar_text, evidence_served
+from support.checkpoint_sources import GITHUB_TOKEN, OPENPROJECT_KEY, calendar_text
 from support.hints import printed_command
 from support.sweep_home import ADA
 
@@ -26,22 +26,6 @@ WAIVED = """
     INSERT INTO checkpoint_log (calendar, checkpoint, event, option, said, evidence, person) VALUES
     ('cvntrade-s17', 'T+90', 'fired', NULL, '', '[]', 'ada'),
     ('cvntrade-s17', 'T+90', 'decided', 'waiver', 'why', '[]', 'ada')"""
-
-
-@pytest.fixture(scope="module")
-def served():
-    with evidence_served() as evidence:
-        yield evidence
-
-
-@pytest.fixture
-def evidence(served):
-    """The servers, as on the first day."""
-    address = served.address
-    served.__init__()
-    served.address = address
-    served.slip()
-    return served
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 import setpoint
 from setpoint.client.environment import pinned_set_environment, to_text
-from setpoint.client.plane import connection
 from setpoint.client.snapshot_set import (
     MOST_CONTEXTS,
     parse_snapshot_set,
@@ -24,7 +23,7 @@ from setpoint.errors import (
     InvalidContext,
     PlaneUnavailable,
 )
-from support.misbehaving_plane import CATALOGUES, GAMMA, SEED, reply, small_plane, snapshot_of, status
+from support.misbehaving_plane import CATALOGUES, GAMMA, SEED, reply, snapshot_of, status
 
 BTC, ETH = {"symbol": "BTCUSDC"}, {"symbol": "ETHUSDC"}
 
@@ -193,32 +192,6 @@ def test_one_snapshot_is_a_set_of_one(pinned, tmp_path):
     assert setpoint.pin_set([BTC], environ=environ).base.resolve("xgb", "5m", "gamma") == 1.0
     with pytest.raises(InvalidContext, match="symbol=ETHUSDC"):
         setpoint.pin_set([BTC, ETH], environ=environ)
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with small_plane() as served:
-        yield served
-
-
-@pytest.fixture
-def small(shared, monkeypatch):
-    monkeypatch.setattr(connection, "_PATIENT", connection.Patience(60.0, 60.0, 60.0, 2, 0.001, 0.01))
-    shared.__dict__ |= {"document": dict(SEED), "revision": 1, "token": "", "context": None}
-    shared.faults.clear()
-    shared.requests.clear()
-    return shared
-
-
-@pytest.fixture
-def environ(small, tmp_path):
-    return {
-        "SETPOINT_URL": small.url,
-        "SETPOINT_CATALOGUES": "cvntrade",
-        "SETPOINT_HOME": str(tmp_path / "home"),
-        "SETPOINT_EVENTS": str(tmp_path / "events.log"),
-        "SETPOINT_PLANE_TIMEOUT_S": "60",
-    }
 
 
 def test_a_plane_is_asked_once_for_all_contexts(small, environ):

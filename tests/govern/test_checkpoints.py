@@ -14,7 +14,7 @@ from setpoint.govern.checkpoints.judgement import Entry, judge
 from setpoint.govern.checkpoints.readings import Unread, readings_of
 from setpoint.govern.checkpoints.sources import children_path, epic_path, issues_path, open_sources
 from setpoint.settings import Settings
-from support.checkpoint_sources import GITHUB_TOKEN, OPENPROJECT_KEY, calendar_text, evidence_served
+from support.checkpoint_sources import GITHUB_TOKEN, OPENPROJECT_KEY, calendar_text
 
 #: Source: readiness document, section 6.bis, its table and its triggers.
 GOLDEN = {
@@ -32,22 +32,6 @@ SECOND = timedelta(seconds=1)
 
 def instant(text):
     return datetime.fromisoformat(text)
-
-
-@pytest.fixture(scope="module")
-def served():
-    with evidence_served() as evidence:
-        yield evidence
-
-
-@pytest.fixture
-def evidence(served):
-    """The servers, as on the first day."""
-    address = served.address
-    served.__init__()
-    served.address = address
-    served.slip()
-    return served
 
 
 @pytest.fixture

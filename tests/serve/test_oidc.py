@@ -12,9 +12,8 @@ from joserfc.jwk import RSAKey
 from setpoint.errors import UsageError
 from setpoint.serve.access.appointments import as_owner
 from setpoint.serve.access.oidc import LEEWAY_S, Provider, roles_by_group
-from support.identity_provider import CLIENT_ID, CLIENT_SECRET, serving_identities
+from support.identity_provider import CLIENT_ID, asking, serving_identities
 from support.planes import open_accounts, serving_plane
-from support.secret_scan import SCAN
 from support.waiting import wait_for
 
 
@@ -35,16 +34,8 @@ def believing(settings, provider, owner_url):
 @pytest.fixture
 def front(served, catalogues, provider, tmp_path):
     """The URL of a plane that asks this provider."""
-    secret = tmp_path / "secret"
-    secret.write_text(SCAN.password(CLIENT_SECRET) + "\n")
-    asking = replace(
-        served,
-        oidc_issuer=provider.url,
-        oidc_client_id=CLIENT_ID,
-        oidc_client_secret_file=str(secret),
-        oidc_roles="trainers:config_write,team:a:viewer,owners:admin",
-    )
-    with serving_plane(asking, catalogues) as url:
+    roles = "trainers:config_write,team:a:viewer,owners:admin"
+    with serving_plane(asking(served, provider.url, tmp_path, roles), catalogues) as url:
         yield url
 
 

@@ -13,16 +13,16 @@ import httpx
 import pytest
 
 from setpoint.serve.access.appointments import as_owner
+from support.identity_provider import CLIENT_ID, CLIENT_SECRET, asking
 from support.npm import installed
 from support.plane_process import free_port
 from support.planes import serving_plane
-from support.secret_scan import SCAN
 from support.shifted_clock import make_clocks
 
 pytestmark = pytest.mark.real
 
 SOURCE = Path(__file__).parents[1] / "javascript" / "identity_provider"
-CLIENT, OTHER, SECRET = "setpoint-plane", "another-client", "a client's secret: with / and %"
+OTHER = "another-client"
 GROUPS = {"olga": ["trainers", "others"], "pia": ["team:a"], "nobody": []}
 
 
@@ -39,8 +39,8 @@ class Stock:
 
     def start(self):
         known = [
-            {"client_id": name, "client_secret": SECRET, "redirect_uris": [self.callback]}
-            for name in (CLIENT, OTHER)
+            {"client_id": name, "client_secret": CLIENT_SECRET, "redirect_uris": [self.callback]}
+            for name in (CLIENT_ID, OTHER)
         ]
         told = json.dumps({"port": self.port, "clients": known, "groups": GROUPS})
         self.process = subprocess.Popen(
@@ -80,18 +80,10 @@ def stock(programs):
 def front(stock, served, settings, catalogues, tmp_path, owner_url):
     """A plane that asks the first provider, which may bring viewers and writers."""
     provider = stock[0]
-    secret = tmp_path / "secret"
-    secret.write_text(SCAN.password(SECRET) + "\n")
-    asking = replace(
-        served,
-        oidc_issuer=provider.url,
-        oidc_client_id=CLIENT,
-        oidc_client_secret_file=str(secret),
-        oidc_roles="trainers:config_write,team:a:viewer",
-    )
     with as_owner(settings) as owner:
         owner.execute("believe_provider", issuer=provider.url, roles=["viewer", "config_write"])
-    with serving_plane(asking, catalogues) as url:
+    believed = asking(served, provider.url, tmp_path, "trainers:config_write,team:a:viewer")
+    with serving_plane(believed, catalogues) as url:
         for one in stock:
             one.callback = f"{url}/oidc/callback"
         provider.start()
@@ -239,7 +231,9 @@ def test_a_provider_with_another_name_is_refused(stock, served, catalogues):
     provider = stock[0]
     provider.callback = "http://127.0.0.1:1/oidc/callback"
     provider.start()
-    named = replace(served, oidc_issuer=provider.url.replace("127.0.0.1", "localhost"), oidc_client_id=CLIENT)
+    named = replace(
+        served, oidc_issuer=provider.url.replace("127.0.0.1", "localhost"), oidc_client_id=CLIENT_ID
+    )
     with serving_plane(named, catalogues) as url:
         answer = httpx.get(f"{url}/oidc/login")
         assert answer.status_code == 503

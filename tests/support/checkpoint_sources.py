@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from setpoint.govern.checkpoints.calendar import SHIPPED
 
 GITHUB_TOKEN, OPENPROJECT_KEY = "ghs_local", "opkey"
@@ -139,6 +141,23 @@ class Evidence:
                 "body": self.bodies.get(number, "CVN-N001-EE-S17"),
                 "html_url": f"https://github.test/{number}"}  # fmt: skip
         return made | ({"pull_request": {}} if is_pull else {})
+
+
+@pytest.fixture(scope="module")
+def served_evidence():
+    """Evidence that is served for all tests of a module; `evidence` gives it to each as it was at first."""
+    with evidence_served() as evidence:
+        yield evidence
+
+
+@pytest.fixture
+def evidence(served_evidence):
+    """The servers, as on the first day."""
+    address = served_evidence.address
+    served_evidence.__init__()
+    served_evidence.address = address
+    served_evidence.slip()
+    return served_evidence
 
 
 @contextmanager

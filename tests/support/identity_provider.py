@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -19,8 +20,23 @@ from joserfc.jwk import RSAKey
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+from support.secret_scan import SCAN
+
 CLIENT_ID = "setpoint-plane"
 CLIENT_SECRET = "a client's secret: with / and %"
+
+
+def asking(settings, issuer, folder, roles):
+    """Return settings of a plane that asks this provider, and gives its groups these roles."""
+    secret = folder / "secret"
+    secret.write_text(SCAN.password(CLIENT_SECRET) + "\n")
+    return replace(
+        settings,
+        oidc_issuer=issuer,
+        oidc_client_id=CLIENT_ID,
+        oidc_client_secret_file=str(secret),
+        oidc_roles=roles,
+    )
 
 
 class IdentityProvider:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import setpoint
-from setpoint.client.plane import answers, connection, last_known_good
+from setpoint.client.plane import answers, last_known_good
 from setpoint.client.snapshot import Snapshot
 from setpoint.errors import (
     CatalogueMismatch,
@@ -41,7 +41,6 @@ from support.misbehaving_plane import (
     hang_up,
     refuse,
     reply,
-    small_plane,
     snapshot_of,
     status,
 )
@@ -54,33 +53,6 @@ def rekept(text, body):
     """Return the text of a kept answer with another body, named as that body is."""
     named = {"body": body, "etag": last_known_good.etag_of(body)}
     return json.dumps(json.loads(text) | named)
-
-
-@pytest.fixture(scope="module")
-def shared():
-    with small_plane() as served:
-        yield served
-
-
-@pytest.fixture
-def small(shared, monkeypatch):
-    patience = connection.Patience(60.0, 60.0, 60.0, 2, 0.001, 0.01)
-    monkeypatch.setattr(connection, "_PATIENT", patience)
-    shared.__dict__ |= {"document": dict(SEED), "revision": 1, "token": "", "context": None}
-    shared.faults.clear()
-    shared.requests.clear()
-    return shared
-
-
-@pytest.fixture
-def environ(small, tmp_path):
-    return {
-        "SETPOINT_URL": small.url,
-        "SETPOINT_CATALOGUES": "cvntrade",
-        "SETPOINT_HOME": str(tmp_path / "home"),
-        "SETPOINT_EVENTS": str(tmp_path / "events.log"),
-        "SETPOINT_PLANE_TIMEOUT_S": "60",
-    }
 
 
 @pytest.fixture
