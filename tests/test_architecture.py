@@ -116,6 +116,39 @@ OWN_PARSERS = {
     "store/server/layout.py": "its own folder's state; catches it there",
 }
 
+#: How many lines a module has at most, and those that have more because they are one thing.
+LONGEST = 300
+LONG = {
+    "change/exchange/plan.py": "what applying a folder would do, and how that is written down and read",
+    "change/patch.py": "one grammar of patches",
+    "cli/break_glass.py": "one command for each thing that an emergency asks for",
+    "cli/change.py": "one command for each step of a change's life",
+    "cli/exchange.py": "one command for each way that a folder goes",
+    "cli/runs.py": "one command for each look at a run",
+    "client/hyperparams.py": "the one object that programs hold",
+    "declare/catalogue.py": "the record of a catalogue",
+    "declare/loading.py": "one walk over a catalogue's text",
+    "errors.py": "one tree",
+    "externalize/evidence/value_takers.py": "one walk over one grammar",
+    "gate/flow/constant_folding.py": "one walk over one grammar",
+    "gate/flow/python_source.py": "one walk over one grammar",
+    "gate/names/spellings.py": "one table of libraries, and who looks in it",
+    "gate/rules/data_yaml.py": "one walk over one grammar",
+    "observe/alerts.py": "one table",
+    "observe/dashboards.py": "one table",
+    "observe/metrics.py": "one table",
+    "serve/access/oidc.py": "one protocol",
+    "serve/access/rules.py": "one judgement",
+    "serve/api/runs.py": "what a run reports and is asked for",
+    "serve/console/chart_specs.py": "one specification for each chart",
+    "serve/console/pages.py": "what every page shares",
+    "serve/openapi_parts.py": "one document, made complete",
+    "settings.py": "one table",
+    "store/database.py": "one class of sessions",
+    "store/server/supervisor.py": "one process",
+    "train/tuning.py": "one study",
+}
+
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -163,6 +196,17 @@ def test_imports_point_down(path):
         if typing_only and (room, rest[0]) in TYPES_ONLY:
             continue
         assert rest[0] in ALLOWED[room], f"{room} imports {module}"
+
+
+def test_a_long_module_is_one_thing():
+    """A module over 300 lines is split by subject, or LONG says why it is one; nothing else stands there."""
+    long = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST
+    }
+
+    assert long == LONG.keys()
 
 
 @pytest.mark.parametrize(
