@@ -88,7 +88,7 @@ def reason_of(problem: Exception) -> str:
     """Return what is wrong in words: without the number and the path that the operating system's have."""
     if isinstance(problem, KeyError):
         return f"{problem} is missing"
-    return (isinstance(problem, OSError) and problem.strerror) or str(problem)
+    return (isinstance(problem, OSError) and problem.strerror) or str(problem) or type(problem).__name__
 
 
 class SetpointError(Exception):

@@ -26,6 +26,9 @@ def test_who_may_only_read_reads(window, http_as, four_eyes):
     assert "approver" in cy.text_content(".decision")
     cy.goto("/config?part=xgb&edit=yes")
     assert not cy.query_selector(f"{FIELD}:enabled")
+    cy.goto("/history")
+    cy.emulate_media(media="print")
+    assert (cy.is_visible("table"), cy.is_visible("nav"), cy.is_visible("button")) == (True, False, False)
 
 
 @pytest.mark.parametrize("has_scripts", [True, False], ids=["script", "no-script"])

@@ -246,7 +246,8 @@ def test_an_error_of_the_operating_system_is_told_in_words():
         for caught in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(caught, ast.ExceptHandler) and caught.type and "OSError" in ast.unparse(caught.type)
         for part in ast.walk(caught)
-        if isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == caught.name
+        if (isinstance(part, ast.FormattedValue) and ast.unparse(part.value) == caught.name)
+        or (isinstance(part, ast.Call) and ast.unparse(part) == f"str({caught.name})")
     ]
 
     assert shown == []
@@ -255,3 +256,4 @@ def test_an_error_of_the_operating_system_is_told_in_words():
         == "No such file or directory"
     )
     assert errors.reason_of(ValueError("no number")) == "no number"
+    assert errors.reason_of(TimeoutError()) == "TimeoutError", "what says nothing is told by its kind"

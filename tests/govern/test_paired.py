@@ -38,6 +38,7 @@ def test_it_says_better_worse_or_by_how_much_it_may_be_worse():
         spread = {name: [centre + step / 1000] for name, step in zip("ABC", (-1, 0, 1), strict=True)}
         one = interval_of("lgb", spread)
         assert one.says == said
+    assert interval_of("lgb", {asset: [0.0] for asset in "ABC"}).says == "no worse"
 
 
 def pairs_of(differences, assets="ABC", model="xgb"):

@@ -14,6 +14,8 @@ from support.planes import credential
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: A word of a command, which a page keeps whole.
+WORD = re.compile(r'<span class="word">(.*?)</span>')
 CHANGE = re.compile(r"/changes/(\d+)$")
 
 
@@ -26,10 +28,10 @@ class Person:
         self._client = httpx.Client(base_url=plane, cookies={SESSION_COOKIE: self.secret}, timeout=60)
 
     def read(self, path: str, status: int = 200, **query: str) -> str:
-        """Return a page's text with its entities read."""
+        """Return a page's text with its entities read, and commands in one piece."""
         found = self._client.get(path, params=query)
         assert found.status_code == status, (found.status_code, found.text[:2000])
-        return html.unescape(found.text)
+        return html.unescape(WORD.sub(r"\1", found.text))
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Return what a page's address answers."""

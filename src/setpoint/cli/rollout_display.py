@@ -79,4 +79,5 @@ def _done(steps: Iterable[Step]) -> Iterable[str]:
                 f"{one.coverage_pct:.1f} %, {instant_text(one.seeded_at)}"
             )
         who = f"{one.person or 'nobody'} ({one.proof})"
-        yield f"{instant_text(one.stepped_at)} {one.stage}: {said}, {who} {one.words}{signed}{stale}"
+        words = f": {one.words}" if one.words else ""
+        yield f"{instant_text(one.stepped_at)} {one.stage}: {said}, {who}{words}{signed}{stale}"

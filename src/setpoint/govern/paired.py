@@ -66,7 +66,10 @@ class PairedInterval(NamedTuple):
             return f"nothing, from {self.assets} asset"
         if self.high < 0:
             return "worse"
-        return "better" if self.low > 0 else f"worse by {abs(self.low):.4f} at most"
+        if self.low > 0:
+            return "better"
+        least = f"{abs(self.low):.4f}"
+        return f"worse by {least} at most" if float(least) else "no worse"
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:

@@ -13,7 +13,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from setpoint.errors import SetpointError, UnavailableError
+from setpoint.errors import SetpointError, UnavailableError, reason_of
 from setpoint.notify import mail, webhook
 from setpoint.notify.messages import Notification, message_of
 from setpoint.observe.printable import printable
@@ -36,7 +36,7 @@ def attempt(configured: Targets, target: Target, told: Notification, public_url:
         return printable(problem.message)
     except (OSError, ValueError) as problem:
         # An address that is a secret is in none of these texts.
-        return printable(str(problem) or type(problem).__name__)
+        return printable(reason_of(problem))
     return None
 
 
@@ -62,7 +62,7 @@ def send_test(configured: Targets, target: Target, author: str, public_url: str)
         deliver(configured, target, message_of(told, public_url))
     except (OSError, ValueError) as problem:
         raise UnavailableError(
-            f"{target.name} ({target.place}) did not take a test: {printable(str(problem))}.",
+            f"{target.name} ({target.place}) did not take a test: {printable(reason_of(problem))}.",
             hint="look at the receiver, or correct the target in the file of SETPOINT_NOTIFY",
         ) from None
 

@@ -33,6 +33,7 @@ def test_each_file_is_shown_with_its_proofs(stories, person, setpoint_command):
                  "no commands were asked", "no repository was asked", "it was never rehearsed",
                  "other.md, line 1"):  # fmt: skip
         assert text in page, text
+    assert str(stories) not in page, "where the plane keeps them"
     for state in ("proven", "missing", "unknown"):
         assert f">{state}</span>" in page
     (stories / "document.md").unlink()

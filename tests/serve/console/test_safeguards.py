@@ -1,9 +1,12 @@
-"""Policies and break-glass on pages."""
+"""Policies, freezes and break-glass on pages."""
 
+import html
 import re
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
+from setpoint.change.freezes import declare_freeze, end_freeze
 from support.browsers import change_in, proposal_in
 
 
@@ -28,6 +31,34 @@ def test_what_break_glass_owes_is_shown_and_led_to(person):
     cy = person("cy")
     assert 'href="/break-glass"' in cy.read("/")
     assert "Nothing is owed" in cy.read("/break-glass")
+
+
+def test_a_freeze_that_stands_is_never_behind_a_page(person, seeded, catalogues, monkeypatch):
+    """However many came after it, it is counted and can be ended; what could not be done stays as typed."""
+    monkeypatch.setattr("setpoint.serve.console.freezes.LISTED", 1)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    with seeded.transaction(author="ada") as transaction:
+        first, second = (
+            declare_freeze(
+                transaction, catalogues, scope="*", starts_at=None, ends_at=until, breakers=(), reason=why
+            )
+            for why in ("year's end", "a release")
+        )
+        end_freeze(transaction, second.id, "released")
+    dan = person("dan")
+    page = dan.read("/freezes")
+    assert ("1 freeze planned or in force" in page, "year's end" in page) == (True, False)
+    assert "year's end" in html.unescape(dan.get(older_page(page)).text)
+    assert len(dan.get("/freezes?table=freezes&format=json").json()["items"]) == 2
+    late = html.unescape(dan.send(f"/freezes/{first.id}/end", words=" ").text)
+    assert f'<details id="end-{first.id}" open>' in late
+    refused = html.unescape(dan.send(f"/freezes/{second.id}/end", words="again").text)
+    assert ("again" in refused, "open>" in refused) == (False, False), "it has ended: there is no form"
+
+
+def older_page(page):
+    """Return where a page leads to for what is older."""
+    return re.search(r'<a class="button" href="([^"]+)">Older', page)[1]
 
 
 def test_a_freeze_is_declared_shown_broken_and_ended_on_pages(person, owner_url):

@@ -26,7 +26,7 @@ class Due:
     of: str
     what: str
     scope: str | None
-    #: None of a rehearsal that never was: it is due now.
+    #: None of a rehearsal that never was, or failed: it is due now.
     due_at: datetime | None
     overdue: bool
     #: Who left it; None: anybody who may.

@@ -115,7 +115,7 @@ class MechanismStanding:
     rehearsals: tuple[Rehearsal, ...]
     #: Scenarios that were never rehearsed.
     missing: tuple[str, ...]
-    #: When the next rehearsal is due; None where one is due now, because none ever was.
+    #: When the next rehearsal is due; None where one is due now: none ever was, or the newest failed.
     due_at: datetime | None
     #: The command that rehearses it.
     rehearsal: str
@@ -159,16 +159,17 @@ def standing_of(one: Mechanism, newest: Mapping[str, Rehearsal]) -> MechanismSta
     """Return how a mechanism stands by the newest rehearsal of each scenario."""
     found = [newest[scenario] for scenario in one.scenarios if scenario in newest]
     missing = tuple(scenario for scenario in one.scenarios if scenario not in newest)
+    state = _state(found, missing)
     return MechanismStanding(
         one.name,
         one.title,
         one.fits,
         one.promise_s,
         one.promise,
-        _state(found, missing),
+        state,
         tuple(sorted(found, key=lambda each: each.rehearsed_at, reverse=True)),
         missing,
-        None if missing else min(each.counts_until for each in found),
+        None if state in {"never", "failed"} else min(each.counts_until for each in found),
         one.rehearsal,
     )
 

@@ -26,6 +26,7 @@ from setpoint.errors import (
     UnauthenticatedError,
     UnavailableError,
     UsageError,
+    reason_of,
 )
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def refusal(url: str, request: Request, answer: Answer) -> SetpointError:
 
 def unreachable(url: str, problem: Exception | None, attempts: int) -> PlaneUnavailable:
     """Return the error for a plane that was asked and gave no usable answer."""
-    text = str(problem) or type(problem).__name__
+    text = reason_of(problem) if problem else "no answer"
     tried = f" in {attempts} attempts" if attempts > 1 else ""
     return PlaneUnavailable(
         f"the plane {url} does not answer{tried}: {text}.",

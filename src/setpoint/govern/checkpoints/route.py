@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from setpoint.client.plane.openings import ask
-from setpoint.errors import SetpointError
+from setpoint.errors import SetpointError, reason_of
 from setpoint.observe.printable import printable
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Route:
                 raise NotLive(f"HTTP {answer.status}")
             return answer.json(), answer.headers
         except OSError as problem:
-            raise NotLive(f"network: {printable(str(problem))}") from None
+            raise NotLive(f"network: {printable(reason_of(problem))}") from None
         except SetpointError as problem:
             raise NotLive(f"{problem.code}: {printable(problem.message)}") from None
 

@@ -8,11 +8,13 @@ from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.change.decisions import apply_read
-from setpoint.change.freezes import declare_freeze, end_freeze, list_freezes
+from setpoint.change.freezes import MOST_AT_ONCE, declare_freeze, end_freeze, list_freezes
 from setpoint.serve.access.rules import ANYONE, Caller, access
 from setpoint.serve.console.changes import acted
 from setpoint.serve.console.forms import Sent, instant_in, reason_in, typed_in
-from setpoint.serve.console.pages import LISTED, act, go, page, router_of
+from setpoint.serve.console.pages import LISTED, Words, act, go, page, router_of
+from setpoint.serve.console.tables import most_rows
+from setpoint.serve.responses import cursor, place_of
 from setpoint.serve.routes import ChangeId, Number, PlaneOf
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ FIELDS = ("scope", "starts_at", "ends_at", "breakers", "words")
 
 
 @router.get("/freezes", **access(*ANYONE))
-def show_freezes(plane: PlaneOf, request: Request, caller: Caller) -> Response:
-    """Show every freeze, and let an admin declare another or end one."""
-    return _freezes(plane, request, may_write=caller.may("admin"))
+def show_freezes(plane: PlaneOf, request: Request, caller: Caller, after: Words = "") -> Response:
+    """Show freezes newest first, and let an admin declare another or end one."""
+    return _freezes(plane, request, may_write=caller.may("admin"), after=after)
 
 
 @router.post("/freezes", **access("admin"))
@@ -70,7 +72,9 @@ def send_end(
         caller,
         lambda transaction: end_freeze(transaction, freeze, reason_in(form)),
         then=lambda _: go("/freezes"),
-        instead=lambda problem: _freezes(plane, request, may_write=True, problem=problem),
+        instead=lambda problem: _freezes(
+            plane, request, may_write=True, problem=problem, form=form, ending=freeze
+        ),
     )
 
 
@@ -91,14 +95,22 @@ def _freezes(
     may_write: bool,
     problem: SetpointError | None = None,
     form: Form | None = None,
+    ending: int | None = None,
+    after: str = "",
 ) -> Response:
-    found = list_freezes(plane.database, past=True, limit=LISTED)
+    found = list_freezes(
+        plane.database, past=True, before=place_of(after or None), limit=most_rows(request, LISTED)
+    )
     return page(
         request,
         "freezes.html",
         problem=problem,
         tables={"freezes": found},
-        freezes=found,
+        freezes=found[:LISTED],
+        following=cursor(found[LISTED - 1].id) if len(found) > LISTED else "",
+        standing=list_freezes(plane.database, limit=MOST_AT_ONCE),
         may_write=may_write,
-        typed=typed_in(form, FIELDS),
+        typed=typed_in(form if ending is None else None, FIELDS),
+        ending=ending,
+        end_words=form.get("words") if form and ending is not None else "",
     )

@@ -5,9 +5,9 @@ Guarantees: an address that is kept in a file of its own is not shown, and a sec
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Request
+from fastapi import Path, Request
 from starlette.responses import Response
 
 from setpoint.errors import SetpointError
@@ -18,7 +18,7 @@ from setpoint.serve.console.forms import Sent
 from setpoint.serve.console.pages import LISTED_DENSE, Words, act, go, page, router_of
 from setpoint.serve.console.tables import most_rows
 from setpoint.serve.responses import cursor, place_of
-from setpoint.serve.routes import PlaneOf
+from setpoint.serve.routes import Number, PlaneOf
 
 if TYPE_CHECKING:
     from setpoint.serve.plane import Plane
@@ -33,7 +33,9 @@ def show_notifications(plane: PlaneOf, request: Request, after: Words = "") -> R
 
 
 @router.post("/audit/notifications/{number}/retry", **access("admin"))
-def send_retry(plane: PlaneOf, request: Request, caller: Caller, number: int, _form: Sent) -> Response:
+def send_retry(
+    plane: PlaneOf, request: Request, caller: Caller, number: Annotated[Number, Path()], _form: Sent
+) -> Response:
     """Let a delivery be tried at once."""
     return act(
         plane,

@@ -78,7 +78,7 @@ def show_readiness(plane: PlaneOf, request: Request) -> Response:
         tables={"evidence": proofs},
         judged=judged,
         noted=noted,
-        place=plane.settings.readiness,
+        is_empty=bool(place),
     )
 
 
@@ -99,4 +99,5 @@ def _judged(path: Path, system: System) -> Judged:
     try:
         return Judged(path.name, check(read_file(path), system), "")
     except InvalidDocument as problem:
-        return Judged(path.name, None, problem.message)
+        # Where the plane keeps its files is nothing that whoever may read a page needs.
+        return Judged(path.name, None, problem.message.replace(str(path), path.name))

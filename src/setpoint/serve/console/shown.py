@@ -76,8 +76,19 @@ def short(digest: str | None) -> Markup:
 
 def sentence(text: str) -> str:
     """Return a text as a sentence: a capital letter, and one full stop where it asks nothing."""
+    return clause(f"{text[:1].upper()}{text[1:]}")
+
+
+def clause(text: str) -> str:
+    """Return a text as it ends a sentence after a colon: as it is written, with one full stop."""
     text = text.rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('?', '!')) else '.'}" if text else ""
+    return f"{text}{'' if text.endswith(('?', '!')) else '.'}" if text else ""
+
+
+def words(text: str) -> Markup:
+    """Return a command whose words stay whole where there is room: no option is cut at its hyphens."""
+    kept = (Markup('<span class="word">{}</span>').format(printable(one)) for one in text.split(" "))
+    return Markup(" ").join(kept)
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -104,6 +115,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "typed_text": typed_text,
     "short": short,
     "sentence": sentence,
+    "clause": clause,
+    "words": words,
     "counted": counted,
     "names": names,
     "percent": percent,

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from setpoint.errors import DatabaseUnavailable
+from setpoint.errors import DatabaseUnavailable, reason_of
 from setpoint.settings import install_command
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def server_prefix() -> list[str]:
         )
         problem = probe.stderr.strip() if probe.returncode else ""
     except (OSError, subprocess.TimeoutExpired) as error:
-        problem = str(error)
+        problem = reason_of(error)
     if problem:
         raise DatabaseUnavailable(
             f"PostgreSQL refuses to run as root, and unshare could not give it another user: {problem}",

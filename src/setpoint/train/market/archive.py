@@ -174,7 +174,7 @@ def _hold(address: str, archive: Path, patience: Patience) -> bool:
 
 def _download(url: str, patience: Patience) -> bytes:
     """Return the whole body of ``url``; what may heal is tried again."""
-    problem: Exception | str = ""
+    problem = ""
     for attempt in range(patience.attempts):
         if attempt:
             time.sleep(patience.pause_s * 2 ** (attempt - 1))
@@ -187,7 +187,7 @@ def _download(url: str, patience: Patience) -> bytes:
                 largest_bytes=LARGEST_FILE_BYTES,
             )
         except OSError as failure:
-            problem = failure
+            problem = reason_of(failure)
             continue
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return answer.body
