@@ -82,6 +82,11 @@ READ_ALL = {
     "count_holders": "a plane keeps 50,000 at most; only an index is counted",
     "scope_revisions": "an edited file is held against the revisions since its export",
 }
+#: A line that may have been told before, by its run.
+EVENTS = (
+    '[{"sequence": 7, "name": "a", "level": "info", "run": "grown-15", "unit": "", "event_id": "x",'
+    ' "fields": {}, "line": "event=a"}]'
+)
 #: Values of parameters that mean rows which are there; others are made by type.
 VALUES = {
     "scope": "global", "key": "CVN_HPO_XGB_5M_GAMMA", "run": "grown-15", "run_id": "grown-900",
@@ -89,7 +94,7 @@ VALUES = {
     "state": "failed",
     "started_by": "ada", "limit": "20", "keys": '["CVN_HPO_XGB_5M_GAMMA"]', "remove": "[]", "set": "{}",
     "contexts": '[["global", "symbol=SYMBOL1", "profile=PROFILE1"]]', "id": "7", "trials": "[]",
-    "units": "[]", "events": "[]", "streams": "[]", "content": "{}", "heads": "{}",
+    "units": "[]", "events": EVENTS, "streams": "[]", "content": "{}", "heads": "{}",
     "account": "ada", "event": "login_ok", "places": '[{"model": "lgb", "timeframe": "5m"}]',
     "asked": '[{"number": 0, "scope": "symbol=S7", "set_text": "{}", "remove": [], "is_policy": false}]',
     "scopes": '["symbol=S7"]', "ids": "[7]", "runs": '["grown-900"]',

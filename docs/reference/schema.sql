@@ -3974,7 +3974,7 @@ BEGIN
         PERFORM public.require_role('robot', 'config_write', 'admin');
     END IF;
     IF writer.account IS NOT NULL THEN  -- a login of the database is bounded by whoever gave it
-        PERFORM public.take_events(count(*), coalesce(sum(octet_length(line)), 0)) FROM fresh;
+        PERFORM public.take_events(writer.account, count(*), coalesce(sum(octet_length(line)), 0)) FROM fresh;
     END IF;
     IF 'admin' = ANY (writer.roles) OR public.owner_of_tables() IS NOT NULL THEN
         RETURN NULL;
@@ -5757,26 +5757,22 @@ $$;
 
 COMMENT ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) IS 'What was to be signed, once; with the public key that checks it, when it is this account''s.';
 
-CREATE FUNCTION public.take_events(p_lines bigint, p_bytes bigint) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION public.take_events(p_account text, p_lines bigint, p_bytes bigint) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'public', 'pg_temp'
     AS $$
 DECLARE
-    teller text := (SELECT account FROM public.speaker());
     whole record;
     share public.event_shares;
     passed float8;
     wait_s integer;
 BEGIN
-    IF teller IS NULL OR p_lines < 0 OR p_bytes < 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'events are taken out of the share of whoever speaks';
-    END IF;
     SELECT max(most) FILTER (WHERE kind = 'event_lines') AS lines, max(per_s) FILTER (WHERE kind = 'event_lines') AS lines_s,
            max(most) FILTER (WHERE kind = 'event_bytes') AS bytes, max(per_s) FILTER (WHERE kind = 'event_bytes') AS bytes_s
     INTO whole FROM public.quotas WHERE caller = 'account';
     INSERT INTO public.event_shares (account, lines, bytes, at)
-    VALUES (teller, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
-    SELECT * INTO share FROM public.event_shares WHERE account = teller FOR UPDATE;
+    VALUES (p_account, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
+    SELECT * INTO share FROM public.event_shares WHERE account = p_account FOR UPDATE;
     passed := extract(epoch FROM clock_timestamp() - share.at);
     IF passed < 0 THEN
         -- The clock was set back, and nobody knows how long ago this was: the share is whole again.
@@ -5788,15 +5784,15 @@ BEGIN
         wait_s := least(3600, ceil(greatest((p_lines - share.lines) / greatest(whole.lines_s, 0.001),
                                             (p_bytes - share.bytes) / greatest(whole.bytes_s, 0.001), 1)));
         RAISE EXCEPTION USING ERRCODE = 'SP429', DETAIL = wait_s::text,
-            MESSAGE = format('%s delivered more events than its share', teller),
+            MESSAGE = format('%s delivered more events than its share', p_account),
             HINT = format('send them again in %s seconds; they are kept in the spool meanwhile', wait_s);
     END IF;
     UPDATE public.event_shares SET lines = share.lines - p_lines, bytes = share.bytes - p_bytes, at = clock_timestamp()
-    WHERE account = teller;
+    WHERE account = p_account;
 END
 $$;
 
-COMMENT ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) IS 'Takes lines and bytes out of the share of whoever speaks, or refuses.';
+COMMENT ON FUNCTION public.take_events(p_account text, p_lines bigint, p_bytes bigint) IS 'Takes lines and bytes out of the share of an account, or refuses; who that is, the guard of events has found.';
 
 CREATE FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) RETURNS public.rollbacks
     LANGUAGE plpgsql SECURITY DEFINER
@@ -7589,7 +7585,7 @@ CREATE UNIQUE INDEX event_log_rest_lines ON public.event_log_rest USING btree (s
 
 CREATE INDEX event_log_rest_name_id_idx ON public.event_log_rest USING btree (name, id);
 
-CREATE UNIQUE INDEX event_log_rest_once ON public.event_log_rest USING btree (run, event_id);
+CREATE UNIQUE INDEX event_log_rest_once ON public.event_log_rest USING btree (run, event_id) WHERE (event_id IS NOT NULL);
 
 CREATE INDEX event_log_rest_run_id_idx ON public.event_log_rest USING btree (run, id);
 
@@ -8549,8 +8545,7 @@ REVOKE ALL ON FUNCTION public.suspend_work() FROM PUBLIC;
 REVOKE ALL ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.take_challenge(p_secret text, p_key bytea, OUT challenge bytea, OUT public_key bytea, OUT sign_count bigint) TO setpoint_server;
 
-REVOKE ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.take_events(p_lines bigint, p_bytes bigint) TO setpoint_app;
+REVOKE ALL ON FUNCTION public.take_events(p_account text, p_lines bigint, p_bytes bigint) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.take_rollback(p_incident text, p_mechanism text, p_words text) TO setpoint_app;

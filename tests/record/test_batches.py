@@ -1,4 +1,4 @@
-"""What a batch of results costs depends on the batch, and judges are kept by what they judge by."""
+"""What a batch of results or events costs depends on the batch; judges are kept by what they judge by."""
 
 import sys
 from pathlib import Path
@@ -11,6 +11,7 @@ from setpoint.change.invariants import violations
 from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue
+from setpoint.record.events import Delivered, Line, record_events
 from setpoint.record.judges import Judges
 from setpoint.record.results import record_units
 from setpoint.store.database import Transaction
@@ -20,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "bench"))
 from recording import Recording
 
 BATCH = 20
-#: Rows of the tables of runs that a transaction has read so far: each one by one, or through an index.
+#: Rows of some tables that a transaction has read so far: each one by one, or through an index.
 READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) AS rows FROM pg_stat_xact_user_tables
-WHERE relname LIKE 'finetune%'
+WHERE relname LIKE %s
 """
 
 
@@ -50,11 +51,34 @@ def test_a_batch_costs_the_same_in_a_run_of_any_size(database, catalogues, owner
         with psycopg.connect(owner_url, row_factory=dict_row) as connection:
             counting = Counting(connection)
             receipts = record_units(counting, catalogues, plan.run, batch)
-            found[size] = (counting.statements, connection.execute(READ).fetchone()["rows"])
+            found[size] = (counting.statements, connection.execute(READ, ["finetune%"]).fetchone()["rows"])
         assert [receipt.state for receipt in receipts] == ["recorded"] * BATCH
     small, large = found.values()
-    assert small[0] == large[0] == 3
+    assert small[0] == large[0] == 2
     assert large[1] <= small[1]  # of the small one PostgreSQL reads all, which is less than an index
+
+
+def test_a_batch_of_events_reads_no_other_events(database, owner_url):
+    """Neither new lines nor lines sent again read what came before, statistics being young."""
+
+    def read(*sent):
+        with psycopg.connect(owner_url, row_factory=dict_row) as connection:
+            delivered = [record_events(Transaction(connection), *one) for one in sent]
+            return delivered, connection.execute(READ, ["event_log%"]).fetchone()["rows"]
+
+    def lines(first, number):
+        return [Line(at, f"event=a run=r event_id={at}") for at in range(first, first + number)]
+
+    for source in ("spool-0001", "spool-0002"):
+        with database.transaction() as transaction:
+            record_events(transaction, source, lines(int(source[-1]) * 1000, 500))
+    fresh, at_once = read(("spool-0002", lines(3000, BATCH)), ("spool-0003", lines(0, BATCH)))
+    again, repeated = read(("spool-0001", lines(1490, BATCH)))
+
+    assert [one.accepted for one in fresh] == [BATCH, BATCH]
+    assert again[0] == Delivered(10, BATCH - 10, ())
+    assert at_once <= 2  # the newest line of each source
+    assert repeated <= BATCH
 
 
 @pytest.fixture(scope="module")

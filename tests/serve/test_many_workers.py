@@ -68,5 +68,6 @@ def test_a_thousand_workers_report_at_once_and_none_gives_up(
             thread.join()
     finally:
         plane.kill()
-    assert [state for state in told if state != "recorded"] == []
+    # One whose answer was lost asked again.
+    assert [state for state in told if state not in {"recorded", "known"}] == []
     assert [result.fold for result in read_results(database, plan.run)] == list(range(WORKERS))

@@ -270,7 +270,6 @@ DEFINERS = {
     "touch_credential",
     "note_shares",
     "make_months",
-    "take_events",
     "try_writing",
 }
 

@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from setpoint.client import run_plan
@@ -73,15 +74,18 @@ def test_a_unit_that_is_refused_holds_up_no_other(delivery, database, monkeypatc
     assert read_run(database, "delivered").state == "complete"
 
 
-def test_a_delivery_that_begins_again_changes_nothing(delivery, database):
-    """A resumed sweep sends everything once more: results and events are there once."""
+def test_a_delivery_that_begins_again_changes_nothing(delivery, database, owner_url):
+    """A resumed sweep sends everything once more: all is there once, and no answer was kept for that."""
     everything = list(delivery.waiting)
     for _ in range(2):
         assert delivery.send()
         delivery.waiting, delivery.started = list(everything), False
+    assert delivery.finish(outcome_of(delivery.plan, "complete", everything))
 
     assert folds(database) == list(range(UNITS))
     assert len(list_events(database, run="delivered", limit=9)) == 2
+    with psycopg.connect(owner_url) as owner:
+        assert owner.execute("SELECT count(*) FROM idempotency").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("door", ["plane", "database"])

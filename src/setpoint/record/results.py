@@ -134,7 +134,6 @@ class _Batch:
         made: dict[_Named, bool] = {}
         if self._results:
             results = [self._results[unit] for unit in sorted(self._results)]
-            self._transaction.fetch_all("make_this_month", of_table="finetune_trials")
             rows = self._transaction.fetch_all("insert_results", results=results, trials=self._trials)
             made |= {(Unit(**row), True): True for row in rows}
         if self._failures:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from setpoint.client.plane.connection import Plane
+    from setpoint.client.plane.messages import Answer
     from setpoint.client.results import RunOutcome, UnitEntry
     from setpoint.client.run_plan import RunPlan
     from setpoint.client.snapshot_set import SnapshotSet
@@ -48,9 +49,9 @@ class PlaneRecorder:
         body = {"plan": first_page(plan), "snapshots": json.loads(snapshots.to_json())}
         if len(plan.units) > len(body["plan"]["units"]):
             body["n_units"] = len(plan.units)
-        self._plane.request("PUT", _address(plan), body)
+        self._report("PUT", _address(plan), body)
         for first, units in later_pages(plan):
-            self._plane.request("PUT", f"{_address(plan)}/units", {"first": first, "units": units})
+            self._report("PUT", f"{_address(plan)}/units", {"first": first, "units": units})
 
     def deliver(self, plan: RunPlan, entries: Sequence[UnitEntry]) -> list[Receipt]:
         """Report units together with the events that were written so far.
@@ -70,7 +71,7 @@ class PlaneRecorder:
         receipts: list[Receipt] = []
 
         def report(events: dict[str, Any] | None) -> Any:
-            answer = self._plane.request("POST", f"{_address(plan)}/units", body | {"events": events}).json()
+            answer = self._report("POST", f"{_address(plan)}/units", body | {"events": events}).json()
             receipts.extend(Receipt(**receipt) for receipt in answer["units"])
             return answer["events"]
 
@@ -98,17 +99,20 @@ class PlaneRecorder:
         return Receipt("recorded")
 
     def _send_entry(self, plan: RunPlan, entry: dict[str, Any]) -> None:
-        self._plane.request("POST", f"{_address(plan)}/units", {"entry": entry})
+        self._report("POST", f"{_address(plan)}/units", {"entry": entry})
 
     def finish(self, plan: RunPlan, outcome: RunOutcome) -> None:
         """Report the events that are left, then how the run ended."""
         self._deliver_events(plan)
-        self._plane.request("PUT", f"{_address(plan)}/outcome", asdict(outcome))
+        self._report("PUT", f"{_address(plan)}/outcome", asdict(outcome))
 
     def candles(self, run: str, name: str) -> Callable[[], Iterator[bytes]]:
         """Return what asks the plane for the candles with this hash of a recorded run."""
         path = f"/v1/runs/{quote(run, safe='')}/candles/{name}"
         return lambda: self._plane.download(path, within_s=_DOWNLOADED_WITHIN_S)
+
+    def _report(self, method: str, path: str, body: dict[str, Any]) -> Answer:
+        return self._plane.request(method, path, body, is_keyed=False)
 
     def _deliver_events(self, plan: RunPlan) -> None:
         deliver_events(self._plane, run_folder(self._home, plan.run))
@@ -129,7 +133,7 @@ def deliver_events(plane: Plane, folder: Path) -> int:
 
 
 def _send_events(plane: Plane, lines: dict[str, Any]) -> Any:
-    return plane.request("POST", "/v1/events", lines).json()
+    return plane.request("POST", "/v1/events", lines, is_keyed=False).json()
 
 
 def _address(plan: RunPlan) -> str:

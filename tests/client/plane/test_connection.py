@@ -71,15 +71,17 @@ def test_a_request_carries_the_token_and_a_write_one_key_through_its_attempts(sm
 
 
 def test_a_read_carries_no_idempotency_key(small, plane):
-    """Only writes are keyed, and a caller's own header wins."""
+    """Only writes are keyed, none that counts once without a key, and a caller's own header wins."""
     plane.request("GET", "/v1/x?a=b")
     plane.request("PUT", "/v1/x", {}, {"Idempotency-Key": "mine"})
+    plane.request("POST", "/v1/x", {}, is_keyed=False)
 
     # All that a process asks is of one trace.
     (traceparent,) = {request[3]["traceparent"] for request in small.requests}
     assert trace_id(traceparent)
     assert "Idempotency-Key" not in small.requests[0][3]
     assert small.requests[1][3]["Idempotency-Key"] == "mine"
+    assert "Idempotency-Key" not in small.requests[2][3]
 
 
 def test_one_connection_serves_many_requests(small, plane):

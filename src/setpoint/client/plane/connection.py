@@ -3,8 +3,8 @@
 Guarantees: an answer is whole, within its size, and from the address that was configured; a request ends
 within its time, however slowly the other side talks; what may heal (no connection, a timeout, 429, 502,
 503, 504) is tried again with exponential backoff and full jitter, and a write carries one
-``Idempotency-Key`` through all its attempts, so that the plane counts it once. A refusal is raised as the
-error of the same code.
+``Idempotency-Key`` through all its attempts, so that the plane counts it once; a report, which counts once by
+what it says, needs none. A refusal is raised as the error of the same code.
 
 Refuses: redirects (the token would follow them), a certificate that is not trusted, credentials in the
 address, and to send the token over unencrypted http to any host but this machine and the one that
@@ -137,7 +137,13 @@ class Plane:
         )
 
     def request(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        is_keyed: bool = True,
     ) -> Answer:
         """Send one request and return its answer, trying again what may heal.
 
@@ -146,6 +152,7 @@ class Plane:
             path: from ``/`` on, query included, already quoted.
             body: sent as JSON unless None.
             headers: such as ``If-None-Match``.
+            is_keyed: False for a write that has effect once without a key: the plane keeps no answer of it.
 
         Raises:
             PlaneUnavailable, TooManyRequests: no usable answer within the time; safe to try again later.
@@ -153,7 +160,7 @@ class Plane:
             UsageError: the plane redirects, or the token file cannot be read.
             SetpointError: the plane refused; the class is that of its code, else of its status.
         """
-        request = self._prepared(method, path, body, headers)
+        request = self._prepared(method, path, body, headers, is_keyed=is_keyed)
         deadline = time.monotonic() + self.patience.total_s
         for attempt in count(1):
             answer: Answer | None = None
@@ -219,7 +226,15 @@ class Plane:
             raise
         return Stream(self.url, connection, response, sock), limit
 
-    def _prepared(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Request:
+    def _prepared(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        *,
+        is_keyed: bool = True,
+    ) -> Request:
         sent = {"User-Agent": "setpoint", "Accept": "application/json", "traceparent": current_traceparent()}
         payload = None
         if token := self._token():
@@ -227,7 +242,7 @@ class Plane:
         if body is not None:
             payload = json.dumps(body, allow_nan=False).encode()
             sent["Content-Type"] = "application/json"
-        if method not in {"GET", "HEAD"}:
+        if is_keyed and method not in {"GET", "HEAD"}:
             sent["Idempotency-Key"] = os.urandom(16).hex()
         return Request(method, self._prefix + path, payload, sent | dict(headers or {}))
 

@@ -144,7 +144,8 @@ class Courier:
             with Plane.from_settings(self._settings, _PATIENCE) as plane:
 
                 def send(source: str, events: list[dict[str, Any]]) -> Any:
-                    return plane.request("POST", "/v1/events", {"source": source, "events": events}).json()
+                    lines = {"source": source, "events": events}
+                    return plane.request("POST", "/v1/events", lines, is_keyed=False).json()
 
                 deliver_spool(send, folder)
             if ended and is_delivered(folder):

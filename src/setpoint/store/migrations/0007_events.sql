@@ -26,7 +26,7 @@ CREATE TABLE public.event_log (
 CREATE TABLE public.event_log_rest PARTITION OF public.event_log DEFAULT;
 -- Of one month; insert_events looks into the others.
 CREATE UNIQUE INDEX event_log_rest_lines ON public.event_log_rest (source, sequence);
-CREATE UNIQUE INDEX event_log_rest_once ON public.event_log_rest (run, event_id);
+CREATE UNIQUE INDEX event_log_rest_once ON public.event_log_rest (run, event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX event_log_by_run ON public.event_log (run, id);
 CREATE INDEX event_log_by_name ON public.event_log (name, id);
 CREATE INDEX event_log_by_level ON public.event_log (level, id);
@@ -54,7 +54,7 @@ BEGIN
         PERFORM public.require_role('robot', 'config_write', 'admin');
     END IF;
     IF writer.account IS NOT NULL THEN  -- a login of the database is bounded by whoever gave it
-        PERFORM public.take_events(count(*), coalesce(sum(octet_length(line)), 0)) FROM fresh;
+        PERFORM public.take_events(writer.account, count(*), coalesce(sum(octet_length(line)), 0)) FROM fresh;
     END IF;
     IF 'admin' = ANY (writer.roles) OR public.owner_of_tables() IS NOT NULL THEN
         RETURN NULL;

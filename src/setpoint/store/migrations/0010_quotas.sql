@@ -37,26 +37,22 @@ CREATE UNLOGGED TABLE public.process_shares (
 );
 COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams open, requests a second; one that is silent for ten seconds serves nobody.';
 
-CREATE FUNCTION public.take_events(p_lines bigint, p_bytes bigint) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION public.take_events(p_account text, p_lines bigint, p_bytes bigint) RETURNS void
+    LANGUAGE plpgsql
     SET search_path = pg_catalog, public, pg_temp
 AS $$
 DECLARE
-    teller text := (SELECT account FROM public.speaker());
     whole record;
     share public.event_shares;
     passed float8;
     wait_s integer;
 BEGIN
-    IF teller IS NULL OR p_lines < 0 OR p_bytes < 0 THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP401', MESSAGE = 'events are taken out of the share of whoever speaks';
-    END IF;
     SELECT max(most) FILTER (WHERE kind = 'event_lines') AS lines, max(per_s) FILTER (WHERE kind = 'event_lines') AS lines_s,
            max(most) FILTER (WHERE kind = 'event_bytes') AS bytes, max(per_s) FILTER (WHERE kind = 'event_bytes') AS bytes_s
     INTO whole FROM public.quotas WHERE caller = 'account';
     INSERT INTO public.event_shares (account, lines, bytes, at)
-    VALUES (teller, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
-    SELECT * INTO share FROM public.event_shares WHERE account = teller FOR UPDATE;
+    VALUES (p_account, whole.lines, whole.bytes, clock_timestamp()) ON CONFLICT (account) DO NOTHING;
+    SELECT * INTO share FROM public.event_shares WHERE account = p_account FOR UPDATE;
     passed := extract(epoch FROM clock_timestamp() - share.at);
     IF passed < 0 THEN
         -- The clock was set back, and nobody knows how long ago this was: the share is whole again.
@@ -68,14 +64,14 @@ BEGIN
         wait_s := least(3600, ceil(greatest((p_lines - share.lines) / greatest(whole.lines_s, 0.001),
                                             (p_bytes - share.bytes) / greatest(whole.bytes_s, 0.001), 1)));
         RAISE EXCEPTION USING ERRCODE = 'SP429', DETAIL = wait_s::text,
-            MESSAGE = format('%s delivered more events than its share', teller),
+            MESSAGE = format('%s delivered more events than its share', p_account),
             HINT = format('send them again in %s seconds; they are kept in the spool meanwhile', wait_s);
     END IF;
     UPDATE public.event_shares SET lines = share.lines - p_lines, bytes = share.bytes - p_bytes, at = clock_timestamp()
-    WHERE account = teller;
+    WHERE account = p_account;
 END
 $$;
-COMMENT ON FUNCTION public.take_events IS 'Takes lines and bytes out of the share of whoever speaks, or refuses.';
+COMMENT ON FUNCTION public.take_events IS 'Takes lines and bytes out of the share of an account, or refuses; who that is, the guard of events has found.';
 
 CREATE FUNCTION public.require_room_for_change(p_author text) RETURNS void
     LANGUAGE plpgsql STABLE
@@ -116,8 +112,7 @@ END
 $$;
 COMMENT ON FUNCTION public.note_shares IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
 
-REVOKE ALL ON FUNCTION public.take_events(bigint, bigint), public.require_room_for_change(text),
+REVOKE ALL ON FUNCTION public.take_events(text, bigint, bigint), public.require_room_for_change(text),
     public.note_shares(text, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.take_events(bigint, bigint) TO setpoint_app;
 GRANT EXECUTE ON FUNCTION public.note_shares(text, jsonb) TO setpoint_server;
 GRANT SELECT ON public.quotas TO setpoint_app;

@@ -9,16 +9,23 @@ SELECT pg_advisory_xact_lock(%(lock)s),
 
 -- name: insert_events
 -- A batch; lines that were delivered before, and ids that their run has told before, are left out. Its source
--- belongs to whoever delivers first.
-WITH claimed AS (INSERT INTO event_sources (source) VALUES (%(source)s) ON CONFLICT (source) DO NOTHING)
+-- belongs to whoever delivers first. Keys of the table hold within one month, so each line is looked for in all of
+-- them: by its key, for a join may be planned to read every event, and only where the source has come so far before.
+WITH claimed AS (
+    INSERT INTO event_sources (source)
+    SELECT %(source)s WHERE NOT EXISTS (SELECT FROM event_sources WHERE source = %(source)s::text)
+    ON CONFLICT (source) DO NOTHING
+)
 INSERT INTO event_log (source, sequence, name, level, run, unit, event_id, at, fields, line)
 SELECT %(source)s::text, e.sequence, e.name, e.level, e.run, e.unit, e.event_id, e.at, e.fields, e.line
-FROM jsonb_to_recordset(%(events)s::jsonb)
-    AS e (sequence bigint, name text, level text, run text, unit text, event_id text, at timestamptz, fields jsonb,
-          line text)
--- Keys of the table hold within one month.
-WHERE NOT EXISTS (SELECT FROM event_log AS o WHERE o.source = %(source)s::text AND o.sequence = e.sequence)
-  AND (e.event_id IS NULL OR NOT EXISTS (SELECT FROM event_log AS o WHERE o.run = e.run AND o.event_id = e.event_id))
+FROM (SELECT max(sequence) AS last FROM event_log WHERE source = %(source)s::text) AS known,
+     jsonb_to_recordset(%(events)s::jsonb)
+         AS e (sequence bigint, name text, level text, run text, unit text, event_id text, at timestamptz, fields jsonb,
+               line text)
+WHERE (known.last IS NULL OR e.sequence > known.last OR (
+           SELECT o.id FROM event_log AS o WHERE o.source = %(source)s::text AND o.sequence = e.sequence LIMIT 1) IS NULL)
+  AND (e.event_id IS NULL OR (
+           SELECT o.id FROM event_log AS o WHERE o.run = e.run AND o.event_id = e.event_id LIMIT 1) IS NULL)
 ORDER BY e.sequence
 ON CONFLICT DO NOTHING;
 

@@ -4,11 +4,6 @@
 -- Make the months that rows come in, and those of rows that lie in rest.
 SELECT make_months(true);
 
--- name: make_this_month
--- Make the months that rows come in, where this one of a table is missing; asked by whoever is about to write some.
-SELECT make_months(false)
-WHERE to_regclass(format('public.%%I', name_of_month(%(of_table)s, clock_timestamp() AT TIME ZONE 'UTC'))) IS NULL;
-
 -- name: list_months
 -- The months that each such table has, oldest first, with the instant that each ends before, for how long it is over
 -- and what it takes on disk.

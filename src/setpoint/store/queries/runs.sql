@@ -44,8 +44,12 @@ LIMIT %(limit)s;
 -- name: read_reported_units
 -- The snapshot that a run declares for each unit that is reported, null for a unit that is none of its own.
 -- Whether the run is there, too; whoever may not report on it is refused. Units are looked up one by one, each by
--- its key: a join may be planned to read every unit of the run.
-WITH asked AS MATERIALIZED (SELECT may_report(%(run_id)s) AS is_there)
+-- its key: a join may be planned to read every unit of the run. The month that trials come in is made where it is missing.
+WITH asked AS MATERIALIZED (
+    SELECT may_report(%(run_id)s) AS is_there,
+           (SELECT make_months(false)
+            WHERE to_regclass(format('public.%%I', name_of_month('finetune_trials', clock_timestamp() AT TIME ZONE 'UTC'))) IS NULL) AS made
+)
 SELECT asked.is_there, (SELECT u.snapshot_hash FROM finetune_units AS u
         WHERE u.run_id = %(run_id)s AND u.symbol = sent.symbol AND u.model = sent.model AND u.timeframe = sent.timeframe
           AND u.variant = sent.variant AND u.fold = sent.fold LIMIT 1) AS snapshot_hash
