@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from setpoint.change.emergency.obligations import list_obligations, reminder
+from setpoint.change.emergency.obligations import list_obligations
+from setpoint.change.emergency.reminder import reminder
 from setpoint.errors import ConflictError, ForbiddenError
 from setpoint.govern.checkpoints.calendar import load_calendar
 from setpoint.govern.checkpoints.check import check

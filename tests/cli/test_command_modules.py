@@ -95,10 +95,14 @@ LIGHT = {
     ("--version",): {"psycopg", "asyncio", "rich.markdown", "setpoint.cli.values", "setpoint.cli.history"},
     ("keys", "xgb/5m/gamma"): {"psycopg", "rich.markdown", "setpoint.cli.history"},
     ("history",): {"rich.markdown", "setpoint.cli.seed", "setpoint.cli.sweep"},
-    ("get", "xgb/5m/gamma"): {"rich.markdown", "setpoint.cli.history"},
+    ("get", "xgb/5m/gamma"): {"rich.markdown", "setpoint.cli.history", "setpoint.change.history"},
+    ("explain", "xgb/5m/gamma"): {
+        "rich.markdown", "setpoint.change.history", "setpoint.record.results", "setpoint.train.reporting",
+        "setpoint.orchestrate.doors", "setpoint.client.plane.connection", "setpoint.client.hyperparams_set",
+    },
     ("change", "list"): {"rich.markdown", "setpoint.cli.history"},
     ("change", "--help"): {"psycopg", "setpoint.change.invariants", "setpoint.cli.history"},
-}
+}  # fmt: skip
 
 
 def test_a_command_is_built_alone_as_with_all_others():

@@ -75,7 +75,7 @@ def database(*, remind: bool = True) -> Iterator[Database]:
     Raises:
         UsageError: the command under way is not declared to open one; see ``cli.reach``.
     """
-    from setpoint.change.emergency.obligations import reminder
+    from setpoint.change.emergency.reminder import reminder
     from setpoint.store.database import Database
 
     require_reach(settings())

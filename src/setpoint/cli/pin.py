@@ -11,14 +11,10 @@ import typer
 from setpoint.cli.app import Context, Json, app, catalogues, database, parse_context, settings
 from setpoint.cli.output import err, out, print_json, table
 from setpoint.cli.value_sources import pinned, pinned_set
-from setpoint.client.environment import pinned_environment, pinned_set_environment
-from setpoint.client.fallbacks import this_program
 from setpoint.client.hyperparams import Hyperparams
-from setpoint.client.hyperparams_set import HyperparamsSet
 from setpoint.client.snapshot import write_own
 from setpoint.declare.addresses import named
 from setpoint.errors import UsageError
-from setpoint.observe.trace_context import VARIABLE, current_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,6 +68,8 @@ def pin(
     system = catalogues()
     made: Snapshot | SnapshotSet
     if contexts:
+        from setpoint.client.hyperparams_set import HyperparamsSet
+
         made = pinned_set(system, parse_context(context), contexts, seeds)
         base = HyperparamsSet(made, system).base.snapshot
     else:
@@ -101,6 +99,9 @@ def run(
     `setpoint run --contexts symbol=BTCUSDC --contexts symbol=ETHUSDC -- python train.py`,
     `setpoint run --seeds hyperparameters/seeds -- pytest`
     """
+    from setpoint.client.fallbacks import this_program
+    from setpoint.observe.trace_context import VARIABLE, current_traceparent
+
     system = catalogues()
     exported = _exported(system, parse_context(context), contexts, snapshot, seeds)
     named = {"SETPOINT_RUN": this_program().run, **os.environ, VARIABLE: current_traceparent()}
@@ -122,8 +123,12 @@ def _exported(
     seeds: Path | None,
 ) -> dict[str, str]:
     """Pin, write down what was pinned, and return the variables that name it."""
+    from setpoint.client.environment import pinned_environment, pinned_set_environment
+
     folder = settings().home / "snapshots"
     if contexts:
+        from setpoint.client.hyperparams_set import HyperparamsSet
+
         made = pinned_set(system, context, contexts, file or seeds)
         HyperparamsSet(made, system)
         return pinned_set_environment(made, system, folder)

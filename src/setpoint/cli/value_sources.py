@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from setpoint.cli.app import database, parse_context, say_unused, settings
-from setpoint.client.seeded import seeded_snapshot
 from setpoint.client.snapshot import read_snapshot
 from setpoint.errors import InvalidContext, UsageError
 
@@ -27,13 +25,15 @@ if TYPE_CHECKING:
 
 
 def open_door(system: Catalogues, *, of_changes: bool = False) -> AbstractContextManager[Door]:
-    """Open the door of this process's settings, as long as the block runs.
+    """Open the plane's door where the settings name a plane, else the database's, as long as the block runs.
 
     ``of_changes``: what evidence for a change needs, too; the database's door loads that only when asked.
     """
-    from setpoint.orchestrate.doors import open_door as choose
+    if not settings().url:
+        return _open_database_door(system, of_changes)
+    from setpoint.orchestrate.doors import plane_door
 
-    return choose(system, settings(), partial(_open_database_door, system, of_changes))
+    return plane_door(system, settings())
 
 
 @contextmanager
@@ -77,6 +77,7 @@ def _pinned(system: Catalogues, context: dict[str, str]) -> Snapshot:
 def _seeded(system: Catalogues, context: dict[str, str], folder: Path) -> Snapshot:
     from setpoint.change.document_texts import typed
     from setpoint.change.documents import check_new_violations
+    from setpoint.client.seeded import seeded_snapshot
 
     made = seeded_snapshot(str(folder), system, context)
     check_new_violations(system, {}, typed(made.document, system), str(folder))

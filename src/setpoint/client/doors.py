@@ -6,6 +6,7 @@ Guarantees: what trains sees no more of the plane or of the database than this. 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -60,6 +61,12 @@ class Door:
     pin: Callable[[dict[str, str]], Snapshot]
     #: Pins several contexts at one instant.
     pin_set: Callable[[Sequence[dict[str, str]]], SnapshotSet]
-    recorder: Recorder
+    #: Makes its recorder: whoever only pins loads nothing of that.
+    reporting: Callable[[], Recorder]
     #: None where runs are no evidence, as in a scheduler's own door.
     changes: ChangeDoor | None = None
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Where results go; made when it is first asked for."""
+        return self.reporting()

@@ -1,13 +1,12 @@
-"""ORCHESTRATE: the door that a run goes through: where its values come from and its reports go to.
+"""ORCHESTRATE: the plane as the door of a run: where its values come from and its reports go to.
 
-Guarantees: through the plane nothing of the database is needed or imported. The database's door is
-``record.database_door``, handed in by whoever has psycopg.
+Guarantees: nothing of the database is needed or imported. The database's door is ``record.database_door``.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,34 +14,15 @@ from setpoint.client.doors import ChangeDoor, Door
 from setpoint.client.plane.connection import Plane
 from setpoint.client.plane.snapshot_sets import pin_candidate_from, pin_set_from
 from setpoint.client.sources import plane_source, program_events
-from setpoint.train.reporting import PATIENCE, PlaneRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator, Mapping, Sequence
 
     from setpoint.client.snapshot import Snapshot
     from setpoint.client.snapshot_set import SnapshotSet
     from setpoint.declare.catalogue import Catalogues
     from setpoint.settings import Settings
-
-
-@contextmanager
-def open_door(
-    catalogues: Catalogues, settings: Settings, open_database: Callable[[], AbstractContextManager[Door]]
-) -> Iterator[Door]:
-    """Open the plane's door where the settings name a plane, else the database's, as long as the block runs.
-
-    Args:
-        catalogues: what the values are declared by.
-        settings: ``url`` decides.
-        open_database: opens the database's door; not called while a plane is named.
-
-    Raises:
-        As what is opened does; a plane is only spoken to when the door is used.
-    """
-    with plane_door(catalogues, settings) if settings.url else open_database() as door:
-        yield door
+    from setpoint.train.reporting import PlaneRecorder
 
 
 @contextmanager
@@ -59,9 +39,14 @@ def plane_door(catalogues: Catalogues, settings: Settings) -> Iterator[Door]:
             plane, contexts, catalogues, settings, os.environ, events=program_events(settings)
         ).snapshots
 
-    with Plane.from_settings(settings) as plane, Plane.from_settings(settings, PATIENCE) as reporting:
-        recorder = PlaneRecorder(reporting, settings.home)
-        yield Door("plane", pin_over_http, pin_set_over_http, recorder, _change_door(plane))
+    def reporting() -> PlaneRecorder:
+        from setpoint.train.reporting import PATIENCE, PlaneRecorder  # noqa: PLC0415 - nobody needs it to pin
+
+        return PlaneRecorder(opened.enter_context(Plane.from_settings(settings, PATIENCE)), settings.home)
+
+    with ExitStack() as opened:
+        plane = opened.enter_context(Plane.from_settings(settings))
+        yield Door("plane", pin_over_http, pin_set_over_http, reporting, _change_door(plane))
 
 
 def _change_door(plane: Plane) -> ChangeDoor:

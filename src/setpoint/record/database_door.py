@@ -10,16 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from setpoint.change.documents import pin_snapshot, pin_snapshot_set
-from setpoint.change.identity import author_of
 from setpoint.client.doors import Door
-from setpoint.client.run_folder import run_folder
-from setpoint.record.database_recorder import DatabaseRecorder
 from setpoint.store.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from setpoint.declare.catalogue import Catalogues
+    from setpoint.record.database_recorder import DatabaseRecorder
     from setpoint.settings import Settings
 
 
@@ -40,10 +38,18 @@ def open_database_door(catalogues: Catalogues, settings: Settings) -> Iterator[D
 
 def database_door(database: Database, catalogues: Catalogues, settings: Settings) -> Door:
     """Return the door of an open database; arguments as of ``open_database_door``."""
-    recorder = DatabaseRecorder(database, catalogues, author_of(database), partial(run_folder, settings.home))
+
+    def reporting() -> DatabaseRecorder:
+        from setpoint.change.identity import author_of  # noqa: PLC0415 - nobody needs it to pin
+        from setpoint.client.run_folder import run_folder  # noqa: PLC0415 - as above
+        from setpoint.record.database_recorder import DatabaseRecorder  # noqa: PLC0415 - as above
+
+        spools = partial(run_folder, settings.home)
+        return DatabaseRecorder(database, catalogues, author_of(database), spools)
+
     return Door(
         "database",
         lambda context: pin_snapshot(database, catalogues, context),
         lambda contexts: pin_snapshot_set(database, catalogues, contexts),
-        recorder,
+        reporting,
     )

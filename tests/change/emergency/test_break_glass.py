@@ -23,8 +23,8 @@ from setpoint.change.emergency.obligations import (
     file_post_mortem,
     list_obligations,
     list_uses,
-    reminder,
 )
+from setpoint.change.emergency.reminder import reminder
 from setpoint.change.identity import os_account
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.change.seeding import apply_seed

@@ -19,8 +19,8 @@ from setpoint.change.emergency.obligations import (
     breaches,
     list_obligations,
     list_uses,
-    reminder,
 )
+from setpoint.change.emergency.reminder import reminder
 from setpoint.change.emergency.restore_probe import LIVE, ask_probe
 from setpoint.change.proposals import Proposal, open_and_apply
 from setpoint.errors import ForbiddenError, InvalidValue, MissingError

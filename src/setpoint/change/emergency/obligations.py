@@ -174,24 +174,6 @@ def breaches(obligations: Sequence[Obligation]) -> tuple[str, ...]:
     )
 
 
-def reminder(database: Database) -> str:
-    """Return a line about open obligations of each origin, empty when there is none."""
-    return "\n".join(_reminded(row) for row in database.fetch_all("count_obligations"))
-
-
-def _reminded(row: dict[str, Any]) -> str:
-    faults = "".join(f", {row[fault]} {fault}" for fault in ("overdue", "breached") if row[fault])
-    origin, command = (
-        ("checkpoints", "setpoint checkpoints")
-        if row["is_decision"]
-        else ("break-glass", "setpoint break-glass status")
-    )
-    return (
-        f"{origin}: {row['open']} open obligation(s){faults} of {row['incidents']}, "
-        f"due from {row['due_at']:%Y-%m-%d %H:%M} UTC: `{command}`"
-    )
-
-
 def file_post_mortem(database: Database, author: Author, incident: str, url: str) -> bool:
     """Meet the post-mortem of an incident; returns whether it was filed in time.
 
