@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -494,6 +495,39 @@ def test_the_number_of_threads_does_not_change_the_model(model, data):
     """XGBoost and LightGBM, as the adapters call them, give one model at one and at two threads."""
     one, two = (fit(model, data, CATALOGUE[model], threads=n) for n in (1, 2))
     assert one.model_hash == two.model_hash
+
+
+#: Fits with two threads, and prints for how long others than its own first one worked meanwhile.
+BESIDE = """
+import runpy, sys, threading
+from dataclasses import replace
+from pathlib import Path
+made = runpy.run_path(sys.argv[1])
+X, y = made["rows"](50_000, 1)
+data = replace(made["unit_data"](), X_train=X, y_train=y)
+made["booster"](sys.argv[2])
+def beside():
+    told = [path.read_text() for path in Path("/proc/self/task").glob("[0-9]*/stat")]
+    mine = str(threading.get_native_id())
+    others = [one.rpartition(")")[2].split() for one in told if one.split()[0] != mine]
+    return sum(int(ticks) for one in others for ticks in one[11:13])
+before = beside()
+made["fit"](sys.argv[2], data, made["CATALOGUE"][sys.argv[2]], (60, 0), threads=2)
+print(beside() - before)
+"""
+
+
+@pytest.mark.real
+def test_threads_that_are_asked_for_are_used(model):
+    """On a Dask worker of somebody's, too: its nanny allows OpenMP one thread unless told otherwise."""
+    there = subprocess.run(
+        [sys.executable, "-c", BESIDE, __file__, model],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(there.stdout) > 0
 
 
 def test_a_fresh_process_gives_the_same_model(model, data):

@@ -4,12 +4,17 @@ import json
 import os
 import shutil
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import dask
 import pytest
 from distributed import Client
 
 from setpoint.train.engines import dask_connection
+from setpoint.train.engines.dask_connection import connected
+from setpoint.train.plan import read_plan
 from support.candle_folder import write_candles
 from support.dask_cluster import DASK, DaskCluster
 from support.hints import printed_command
@@ -67,6 +72,32 @@ def test_a_cluster_gives_the_rows_of_the_pool(home, swept):
     having = workers_of(home, run)
     assert len(set().union(*having.values())) == 2
     assert sum(len(some) > 1 for some in having.values()) <= 1, having
+
+
+def test_a_cluster_of_this_machine_leaves_its_cores_to_training(home, swept):
+    """A worker has the plan's threads, as the pool's have, and neither looks at itself nor runs our main.
+
+    One that takes a dead one's place has them, too.
+    """
+
+    def threads():
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
+        return {name: os.environ.get(name) for name in names}
+
+    def beside_training():
+        return dask.config.get("distributed.worker.profile.enabled"), hasattr(
+            sys.modules["__main__"], "__file__"
+        )
+
+    plan = replace(read_plan(home.folder(swept)), processes=1, threads=2)
+    with connected("", plan) as client:
+        given, beside = client.run(threads), client.run(beside_training)
+        client.restart()
+        again = client.run(threads)
+
+    wanted = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "MALLOC_TRIM_THRESHOLD_": None}
+    assert list(given.values()) == list(again.values()) == [wanted]
+    assert list(beside.values()) == [(False, False)]
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_its_unit(home, swept, turnstile):

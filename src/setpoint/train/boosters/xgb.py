@@ -23,6 +23,7 @@ from setpoint.train.boosters.shape import Binned, Fitted, Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
@@ -65,8 +66,9 @@ def bin(data: UnitData, params: Mapping[str, Scalar], *, seed: int, threads: int
     binning = {name: params[name] for name in BINNING & params.keys()}
     shared = {"feature_names": list(data.feature_names), "nthread": threads, **binning}
     try:
-        train = xgboost.QuantileDMatrix(data.X_train, label=data.y_train, weight=data.w_train, **shared)
-        val = xgboost.QuantileDMatrix(data.X_val, label=data.y_val, ref=train, **shared)
+        with _threads(threads):
+            train = xgboost.QuantileDMatrix(data.X_train, label=data.y_train, weight=data.w_train, **shared)
+            val = xgboost.QuantileDMatrix(data.X_val, label=data.y_val, ref=train, **shared)
     except xgboost.core.XGBoostError as error:
         raise _refused(error) from error
     return Binned(train, val, data.X_val, data.y_val, binning, seed, threads)
@@ -92,15 +94,17 @@ def _train(
     binned: Binned, settings: Mapping[str, Scalar], params: Mapping[str, Scalar], rounds: Rounds
 ) -> Fitted:
     started = time.perf_counter()
+    threads = int(settings["nthread"])
     try:
-        model = xgboost.train(
-            dict(settings),
-            binned.train,
-            rounds.max,
-            evals=[(binned.val, "val")],
-            early_stopping_rounds=rounds.early_stopping or None,
-            verbose_eval=False,
-        )
+        with _threads(threads):
+            model = xgboost.train(
+                dict(settings),
+                binned.train,
+                rounds.max,
+                evals=[(binned.val, "val")],
+                early_stopping_rounds=rounds.early_stopping or None,
+                verbose_eval=False,
+            )
     except xgboost.core.XGBoostError as error:
         raise _refused(error) from error
     took_s = time.perf_counter() - started
@@ -110,7 +114,7 @@ def _train(
     effective = _effective(model, params)
     cut = model if used == trained else model[:used]
     return Fitted(
-        predict=lambda X: _predict(cut, X),
+        predict=lambda X: _predict(cut, X, threads),
         best_iteration=best,
         n_trees_used=used * int(effective["num_parallel_tree"]),
         stopping=Stopping(rounds.max, rounds.early_stopping, trained, None if best is None else used, score),
@@ -132,9 +136,15 @@ def _task(metric: Metric) -> dict[str, Scalar]:
     }
 
 
-def _predict(model: xgboost.Booster, X: NDArray[np.float32]) -> NDArray[np.float64]:
+def _threads(threads: int) -> AbstractContextManager[None]:
+    """Let the library take as many threads as it is told; ``nthread`` alone is cut to OMP_NUM_THREADS."""
+    return xgboost.config_context(nthread=threads)
+
+
+def _predict(model: xgboost.Booster, X: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
     # No feature names: the caller's columns are in the order of the training rows.
-    return np.asarray(model.inplace_predict(X, validate_features=False), dtype=np.float64)
+    with _threads(threads):
+        return np.asarray(model.inplace_predict(X, validate_features=False), dtype=np.float64)
 
 
 def _trees(model: xgboost.Booster, base_score: Scalar) -> bytes:

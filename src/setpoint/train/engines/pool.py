@@ -66,7 +66,7 @@ def train_in_pool(
 def _completed(pool: ProcessPoolExecutor, units: Iterable[Unit], plan: Plan) -> Iterator[list[UnitEntry]]:
     left, most = iter(units), plan.processes * _AHEAD
     # all workers start with the first units
-    with ctrl_c_held_back(), _main_left_alone(), cores_shared(plan.threads):
+    with ctrl_c_held_back(), main_left_alone(), cores_shared(plan.threads):
         pending = _given_out(pool, islice(left, most))
     while pending:
         ended, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -117,7 +117,7 @@ def ctrl_c_held_back() -> Iterator[None]:
 
 
 @contextmanager
-def _main_left_alone() -> Iterator[None]:
+def main_left_alone() -> Iterator[None]:
     """Start workers that do not run the program's own main module again: they need nothing of it.
 
     It may do more than define things, and Airflow's refuses to be imported below a task.
