@@ -291,12 +291,12 @@ def test_a_baseline_shrinks_by_what_moved(project, setpoint_command):
 
 
 def test_a_root_elsewhere_is_written_there(project, setpoint_command, monkeypatch):
-    """From another folder everything lands below the root, and the steps name paths from here."""
+    """From another folder everything lands below the root, and what is exported holds from any folder."""
     monkeypatch.chdir(project.parent)
     done = setpoint_command("externalize", "--root", "project", "project", *AT, "--write")
 
     assert done.code == 0, done.err
-    assert "export SETPOINT_SEEDS=project/hyperparameters/seeds" in done.err
+    assert f"export SETPOINT_SEEDS={project}/hyperparameters/seeds" in done.err
     assert (project / "hyperparameters/seeds/externalized-cvntrade.toml").is_file()
 
 

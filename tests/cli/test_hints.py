@@ -38,12 +38,16 @@ PROVES = "shows a proof of a readiness file: tests/cli/test_readiness_commands.p
 #: None for an end: it trains for minutes.
 RUN = [
     ("seed", 2, "setpoint seed --dry-run", 0),
+    ("unset xgb/5m/gamma -r x --yes", 0, None, None),
+    ("coverage", 0, "setpoint seed --dry-run", 1),
+    ("seed --apply --yes", 0, None, None),
     ("history CVN_NO_SUCH", 4, "setpoint keys", 0),
     ("restore 99 --reason x", 4, "setpoint history", 0),
     ("restore 1", 2, 'setpoint restore {revision} --reason "..."', 0),
     ("restore 2 --reason x", 4, "setpoint history --scope {scope}", 0),
     (f"restore 2 --scope profile=demo --key {GAMMA} -r x --yes", 4, "setpoint history {key}", 0),
     ("change show 99", 4, "setpoint change list", 0),
+    ("rollout show 99", 4, "setpoint change list", 0),
     ("scope retire symbol=NONE --reason x", 4, "setpoint scope list", 0),
     (f"scope create profile=demo {GAMMA}=1.0 -r x --yes", 5, SET_IN_SCOPE, 0),
     ("show", 4, "setpoint sweep", None),

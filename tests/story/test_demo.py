@@ -59,3 +59,12 @@ def test_a_folder_that_was_asked_for_is_never_replaced(setpoint_command, tiny_de
 
     assert done.code == 2
     assert "nowhere" in done.err
+
+
+def test_a_run_that_is_not_there_is_told_before_anything_begins(setpoint_command):
+    """A misspelt --resume seeds nothing, starts no plane, and ends on the list of runs."""
+    done = setpoint_command("demo", "--resume", "20260101-000000-aaaa")
+
+    assert (done.code, done.out) == (4, "")
+    assert "list them with `setpoint runs`" in done.err
+    assert "before that" not in done.err

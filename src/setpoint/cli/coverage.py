@@ -62,6 +62,8 @@ def coverage(
             "stored, but declared by no catalogue",
             tuple(f"{one.scope}: {one.key}" for one in audit.undeclared),
         )
+        if any(member.unseeded for member in audit.catalogues):
+            err.say("  next: setpoint seed --dry-run")
     return EXIT_FINDING if audit.lowest_pct < fail_under else EXIT_OK
 
 

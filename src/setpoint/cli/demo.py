@@ -70,7 +70,11 @@ def demo(
     from setpoint.govern.report import REPORT_MARK, read_report, render
     from setpoint.orchestrate.doors import plane_door
     from setpoint.orchestrate.sweep import require_recorded
+    from setpoint.record.run_rows import read_run
 
+    if resume:  # a misspelt run is told before anything is begun
+        with database() as opened:
+            read_run(opened, resume)
     began = time.monotonic()
     system, market = catalogues(), "" if resume else _data(data)
     headline("declare", ", ".join(f"{m.name} {m.version}: {len(m.keys)} keys" for m in system.members))

@@ -147,4 +147,7 @@ def _open_editor(path: Path) -> None:
             hint="set VISUAL or EDITOR to another",
         ) from None
     if done.returncode:
-        raise UsageError(f"the editor {command!r} ended with {done.returncode}; nothing was proposed.")
+        raise UsageError(
+            f"the editor {command!r} ended with {done.returncode}; nothing was proposed.",
+            hint="give the same command again, or set VISUAL or EDITOR to another editor",
+        )

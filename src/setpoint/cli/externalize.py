@@ -221,12 +221,9 @@ def _propose(project: Project, reason: str, *, new: bool, yes: bool) -> OpenedCh
 def _require_catalogues(project: Project) -> None:
     system = {_catalogue(name, project.root) for name in settings().catalogues.split(",")}
     if missing := [name for name in project.named if name not in system]:
-        named = ",".join(
-            os.path.relpath(project.root / name) if name.endswith(".toml") else name for name in project.named
-        )
         raise UsageError(
             f"{', '.join(missing)} is no catalogue of this system yet.",
-            hint=f"export SETPOINT_CATALOGUES={shlex.quote(named)}, and propose again",
+            hint=f"export SETPOINT_CATALOGUES={shlex.quote(project.anchored)}, and propose again",
         )
 
 

@@ -148,17 +148,17 @@ def next_steps(
     if not prepared.plan.moves:
         return []
     steps = []
-    catalogues = ",".join(_from_here(project, name) for name in project.named)
-    if catalogues != ",".join(_from_here(project, name) for name in settings.catalogues.split(",")):
+    named = [_from_here(project, name) for name in project.named]
+    if named != [_from_here(project, name) for name in settings.catalogues.split(",")]:
         gate = ",".join(project.named)
         steps.append(
-            f"export SETPOINT_CATALOGUES={shlex.quote(catalogues)}"
+            f"export SETPOINT_CATALOGUES={shlex.quote(project.anchored)}"
             f'  # and in [tool.setpoint.gate]: catalogues = "{gate}"'
         )
     folder = os.path.relpath(project.root / project.seeds)
     if not settings.seeds or os.path.relpath(settings.seeds) != folder:
         steps.append(
-            f"export SETPOINT_SEEDS={shlex.quote(folder)}"
+            f"export SETPOINT_SEEDS={shlex.quote(str(project.at(project.seeds)))}"
             f'  # and in [tool.setpoint.gate]: seeds = "{project.seeds.as_posix()}"'
         )
     context = "" if project.scope == GLOBAL_SCOPE else f"-c {shlex.quote(project.scope)} "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime  # noqa: TC003 - the API's models are made of these annotations
 from typing import TYPE_CHECKING, Any
 
-from setpoint.change.changes import State  # noqa: TC001 - the API's models are made of these annotations
+from setpoint.change.changes import State, read_change
 from setpoint.change.emergency.mechanisms import (
     MechanismName,  # noqa: TC001 - the API's models are made of these annotations
 )
@@ -92,6 +92,7 @@ def read_rollout(reader: Database | Transaction, change: int) -> Rollout:
     """
     found = find_rollout(reader, change)
     if found is None:
+        read_change(reader, change)  # which says so where there is no such change
         raise UnknownChange(
             f"change {change} is not rolled out in stages.",
             hint=f"`setpoint rollout start {change} shadow` begins it",
