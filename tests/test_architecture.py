@@ -126,6 +126,7 @@ LONG = {
     "cli/exchange.py": "one command for each way that a folder goes",
     "cli/runs.py": "one command for each look at a run",
     "client/hyperparams.py": "the one object that programs hold",
+    "client/plane/connection.py": "one client: its attempts, its sockets and its patience",
     "declare/catalogue.py": "the record of a catalogue",
     "declare/loading.py": "one walk over a catalogue's text",
     "errors.py": "one tree",
