@@ -11,6 +11,10 @@ import pytest
 
 from support.checkpoint_sources import OPENPROJECT_KEY, calendar_text, evidence_served
 
+FREEZE = """
+    INSERT INTO freezes (scope, starts_at, ends_at, breakers, reason, declared_by, proof)
+    VALUES ('*', now(), now() + interval '2 days', '{}', 'the year ends', 'ada', 'x')"""
+
 
 @pytest.fixture
 def evidence():
@@ -37,14 +41,27 @@ def served(served, calendar):
 
 
 def test_a_calendar_is_shown_with_what_was_seen_and_what_closes_it(
-    calendar, person, http_as, setpoint_command, monkeypatch
+    calendar, person, http_as, setpoint_command, monkeypatch, owner_url
 ):
     """Before a check it fails by itself; after one the page tells evidence, command and deadline."""
     cy = person("cy")
     assert "no check since this instant" in cy.read("/checkpoints")
     monkeypatch.setenv("SETPOINT_CHECKPOINTS", str(calendar))
     assert setpoint_command("checkpoints").code == 1
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(FREEZE)
     page = cy.read("/checkpoints")
+    dates = page.partition('id="dates"')[2].partition("</section>")[0]
+    grids, agenda = dates.partition('class="plain agenda"')[::2]
+    for text in ("T+60 failing", "T+120 ahead", "freeze of every scope", "decision"):
+        assert text in agenda, text
+        assert text in grids, text
+    for href in re.findall(r'href="#([^"]+)"', dates):
+        assert page.count(f'id="{href}"') == 1, "each date leads to its row"
+    (frozen,) = set(re.findall(r'href="/freezes#([^"]+)"', agenda))
+    assert f'id="{frozen}"' in cy.read("/freezes")
+    assert grids.count('aria-current="date"') == 1
+    assert grids.count("<caption>") == grids.count("<table")
     for text in ("T+30", "T+60", "T+90", "Owed now: 6", "cvntrade-s17 T+60", "overdue", "in 28 d",
                  "Holds when no waiver was given,",
                  "children of Epic 149", "setpoint checkpoint decide T+60 --reason WHY"):  # fmt: skip
