@@ -147,7 +147,6 @@ LONG = {
     "settings.py": "one table",
     "store/database.py": "one class of sessions",
     "store/server/supervisor.py": "one process",
-    "train/tuning.py": "one study",
 }
 
 FILES = sorted(PACKAGE.rglob("*.py"))

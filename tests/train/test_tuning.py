@@ -15,7 +15,8 @@ from setpoint.declare.document import canonical_text, text_hash
 from setpoint.declare.seeds import load_seeds
 from setpoint.errors import InvalidValue, ParameterRefused, TrainingError
 from setpoint.train.recipe import Recipe
-from setpoint.train.tuning import TrialOutcome, TuningSettings, distributions, tune
+from setpoint.train.search_space import distributions
+from setpoint.train.tuning import TrialOutcome, TuningSettings, tune
 
 SETTINGS = TuningSettings(
     trials=30,

@@ -2,8 +2,8 @@
 
 Guarantees: the same ranges, settings and objective give the same trials; a trial's value overrides the
 default, never the other way; a trial that cannot be trained is recorded and the search goes on. No
-study outlives its call, so a range never moves under it. Refuses ranges that Optuna would accept
-silently (NaN) or sample wrongly, and a search in which every trial failed.
+study outlives its call, so a range never moves under it. Refuses what ``search_space`` refuses, and a search
+in which every trial failed.
 
 Optuna is imported when a search starts, not with this module.
 """
@@ -21,6 +21,7 @@ import numpy as np
 
 from setpoint.client.ranges import python_number
 from setpoint.errors import InvalidValue, TrainingError
+from setpoint.train.search_space import default_trial, distributions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
 
     from setpoint.client.ranges import Range
-
-    Scalar = int | float | bool | str
+    from setpoint.declare.parameters import Scalar
 
 
 #: Of fewer trials no parameter's importance can be judged.
@@ -130,7 +130,7 @@ def tune(
         space = distributions(ranges, types)
         study = _study(settings)
         if settings.first_trial_is_default:
-            study.enqueue_trial(_default_trial(ranges, defaults))
+            study.enqueue_trial(default_trial(ranges, defaults))
         records = tuple(_trial(study, space, defaults, objective) for _ in range(settings.trials))
         best = _best(records)
         shares, evaluator = _importance(study)
@@ -141,65 +141,6 @@ def tune(
         importance=shares,
         importance_by=evaluator,
     )
-
-
-def distributions(ranges: Mapping[str, Range], types: Mapping[str, str]) -> dict[str, BaseDistribution]:
-    """Turn governed ranges, both bounds inclusive, into Optuna distributions.
-
-    Args:
-        ranges: by parameter; ``low == high`` is a range of one value.
-        types: ``"int"`` or ``"float"`` by parameter.
-
-    Raises:
-        InvalidValue: a bound that is not finite, of the wrong type or above the other; a log scale from
-            zero or below; an unknown scale or type.
-    """
-    return {param: _distribution(param, ranges[param], types.get(param, "")) for param in ranges}
-
-
-def _distribution(param: str, governed: Range, kind: str) -> BaseDistribution:
-    from optuna.distributions import FloatDistribution, IntDistribution  # noqa: PLC0415 - see the module
-
-    problem = _range_problem(governed, kind)
-    if problem:
-        raise InvalidValue(
-            f"The range of {param}, {governed.text}: {problem}.",
-            hint="correct the range's MIN, MAX and SCALE together",
-            parameter=param,
-        )
-    log = governed.scale == "log"
-    if kind == "int":
-        return IntDistribution(int(governed.low), int(governed.high), log=log)
-    return FloatDistribution(governed.low, governed.high, log=log)
-
-
-def _range_problem(governed: Range, kind: str) -> str:
-    """Say what is wrong; Optuna itself accepts NaN, and truncates a float bound of an int."""
-    bounds = (governed.low, governed.high)
-    kinds = {"int": (int,), "float": (int, float)}.get(kind, ())
-    if not kinds:
-        return f"a parameter of type {kind or 'unknown'} has no range"
-    if governed.scale not in {"linear", "log"}:
-        return "the scale is neither linear nor log"
-    if any(type(bound) not in kinds or not isfinite(bound) for bound in bounds):
-        return f"a bound is not a finite {kind}"
-    if governed.low > governed.high:
-        return "the lower bound is above the upper one"
-    log_of_nothing = governed.scale == "log" and governed.low <= 0
-    return "a log scale needs a lower bound above zero" if log_of_nothing else ""
-
-
-def _default_trial(ranges: Mapping[str, Range], defaults: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    for param, governed in ranges.items():
-        value = defaults.get(param)
-        if value is None or isinstance(value, str) or not governed.holds(value):
-            raise InvalidValue(
-                f"The default of {param}, {value}, is outside its range {governed.text}, "
-                "so the first trial cannot be the default.",
-                hint="move the default or the range",
-                parameter=param,
-            )
-    return {param: defaults[param] for param in ranges}
 
 
 def _trial(
