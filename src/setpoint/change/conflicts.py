@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from setpoint.declare.document import Scalar, parse_text
+from setpoint.declare.document import parse_text
+from setpoint.declare.parameters import Scalar  # noqa: TC001 - the API's models are made of it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,8 @@ from setpoint.change.invariants import Violation, rules_of, violations
 from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import SnapshotSet, set_of, with_base
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import Scalar, diff, parse_text
+from setpoint.declare.document import diff, parse_text
+from setpoint.declare.parameters import Scalar  # noqa: TC001 - the API's models are made of it
 from setpoint.errors import InvalidValue, InvariantViolated, UnknownKey, UnknownScope
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from setpoint.change.document_texts import typed
 from setpoint.declare.catalogue import GLOBAL_SCOPE
-from setpoint.declare.document import Scalar  # noqa: TC001 - the API's models are made of it
+from setpoint.declare.parameters import Scalar  # noqa: TC001 - the API's models are made of it
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from setpoint.change.document_texts import typed
 from setpoint.change.documents import require_document
 from setpoint.declare.addresses import declared_like, matching, past_keys_of
-from setpoint.declare.document import Edit, Op, Scalar, parse_text
+from setpoint.declare.document import Edit, Op, parse_text
+from setpoint.declare.parameters import Scalar  # noqa: TC001 - the API's models are made of it
 from setpoint.errors import UnknownRevision, UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from setpoint.errors import InvalidValue
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Scalar = int | float | bool | str
+    from setpoint.declare.parameters import Scalar
 
 
 def python_number(value: Any) -> Any:

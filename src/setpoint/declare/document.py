@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from setpoint.declare.foreign_text import read_json
 from setpoint.declare.number_text import stored_float
+from setpoint.declare.parameters import Scalar  # noqa: TC001 - the API's models are made of it
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 
 #: A value of a document.
-Scalar = int | float | bool | str
 #: What an edit does.
 Op = Literal["add", "replace", "remove"]
 ADD: Final = "add"

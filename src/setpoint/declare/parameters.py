@@ -17,7 +17,8 @@ from setpoint.errors import InvalidValue
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    Scalar = int | float | bool | str
+#: A value as a document holds it.
+Scalar = int | float | bool | str
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,

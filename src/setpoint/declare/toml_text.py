@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from setpoint.errors import InvalidDocument
 
 if TYPE_CHECKING:
-    from setpoint.declare.document import Scalar
+    from setpoint.declare.parameters import Scalar
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    Scalar = int | float | bool | str | None
+    from setpoint.observe.logfmt import Scalar
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from setpoint.observe.event_log import Event
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Scalar = int | float | bool | str | None
+    from setpoint.observe.logfmt import Scalar
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from setpoint.client.results import Attested
-    from setpoint.declare.parameters import Condition
+    from setpoint.declare.parameters import Condition, Scalar
     from setpoint.train.boosters.shape import Stopping
-
-    Scalar = int | float | bool | str
 
 #: XGBoost reads the text of a value with a parser of its own, which may miss the nearest 32-bit float by one;
 #: CatBoost prints its 32-bit floats with one digit too few.

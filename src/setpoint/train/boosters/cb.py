@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from setpoint.client.ranges import Rounds
+    from setpoint.declare.parameters import Scalar
     from setpoint.train.boosters.shape import Metric, UnitData
-
-    Scalar = int | float | bool | str
 
 #: Without a value, the learning rate follows from rows and rounds, the row sample from rows, and the
 #: Newton steps in a leaf from rounds: 1 below 200 rounds, 10 from there on.

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from setpoint.client.ranges import Rounds
+    from setpoint.declare.parameters import Scalar
     from setpoint.train.boosters.shape import Metric, UnitData
-
-    Scalar = int | float | bool | str
 
 #: When true, the first tree starts from the log-odds of the labels.
 SELF_CHOSEN = frozenset({"boost_from_average"})

@@ -17,9 +17,8 @@ from setpoint.errors import ParameterRefused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from setpoint.declare.parameters import Scalar
     from setpoint.train.boosters.shape import Binned
-
-    Scalar = int | float | bool | str
 
 
 @dataclass(frozen=True)

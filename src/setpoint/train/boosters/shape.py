@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from setpoint.client.ranges import Rounds
-
-    Scalar = int | float | bool | str
+    from setpoint.declare.parameters import Scalar
 
 #: What early stopping watches on the validation rows; never weighted, so that the libraries agree.
 Metric = Literal["logloss", "auc"]

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from setpoint.client.ranges import Rounds
+    from setpoint.declare.parameters import Scalar
     from setpoint.train.boosters.shape import Metric, UnitData
-
-    Scalar = int | float | bool | str
 
 #: The intercept is estimated from the labels unless it is given.
 SELF_CHOSEN = frozenset({"base_score"})
