@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LIST = re.compile(r"<list\[(.*)\]>")
-_WORDS = {"<str>": "<text>", "<int>": "<number>", "<float>": "<number>", "<int range>": "<number>"}
+_WORDS = {"<str>": "<text>"} | dict.fromkeys(("<int>", "<float>", "<int range>", "<float range>"), "<number>")
 
 
 def name_types(command: Any) -> None:
