@@ -3581,7 +3581,7 @@ BEGIN
     SELECT s.kind, s.caller, s.who, sum(s.amount), NULL::bigint FROM public.process_shares AS s
     WHERE s.server <> p_server GROUP BY 1, 2, 3
     UNION ALL
-    SELECT q.kind, q.caller, NULL, NULL, q.most FROM public.quotas AS q WHERE q.kind = 'streams';
+    SELECT q.kind, q.caller, NULL, NULL, q.most FROM public.quotas AS q WHERE q.kind IN ('streams', 'downloads');
 END
 $$;
 
@@ -7067,10 +7067,10 @@ CREATE UNLOGGED TABLE public.process_shares (
     who text NOT NULL,
     amount double precision NOT NULL,
     seen timestamp with time zone NOT NULL,
-    CONSTRAINT process_shares_kind_check CHECK ((kind = ANY (ARRAY['streams'::text, 'requests'::text])))
+    CONSTRAINT process_shares_kind_check CHECK ((kind = ANY (ARRAY['streams'::text, 'downloads'::text, 'requests'::text])))
 );
 
-COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams open, requests a second; one that is silent for ten seconds serves nobody.';
+COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams and downloads open, requests a second; one that is silent for ten seconds serves nobody.';
 
 CREATE TABLE public.quotas (
     kind text NOT NULL,

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import socket
+from contextlib import nullcontext
 from dataclasses import replace
 
 import httpx
+import psycopg
 import pytest
 
 from setpoint.client.hyperparams import Hyperparams
@@ -13,6 +16,7 @@ from setpoint.client.snapshot import write_atomically
 from setpoint.client.snapshot_set import parse_snapshot_set
 from setpoint.errors import MissingData, UnavailableError
 from setpoint.serve.candles import CandlesFile
+from setpoint.serve.plane import SENT_AT_A_TIME
 from setpoint.serve.turns import Line
 from setpoint.train import candle_fetch
 from setpoint.train.candle_fetch import require_candles
@@ -21,8 +25,10 @@ from setpoint.train.recipe import Recipe
 from setpoint.train.reporting import PATIENCE, PlaneRecorder
 from support.candle_folder import write_candles
 from support.fault_proxy import fault_proxy
+from support.live_planes import live_plane
 from support.planes import credential
 from support.run_reports import plan_a_run
+from support.waiting import wait_for
 
 SYMBOLS = ("BTCUSDC", "ETHUSDC", "SOLUSDC", "AAVEUSDC", "UNIUSDC")
 
@@ -115,7 +121,44 @@ def test_no_hash_leads_to_anything_else(robot, start, served, database):
 def test_candles_that_just_made_room_are_asked_for_again(tmp_path):
     """Others may need their place between the look for them and the sending."""
     with pytest.raises(UnavailableError, match="made room for others"):
-        CandlesFile(tmp_path / "gone", "0" * 64, Line("candles", 1))
+        CandlesFile(tmp_path / "gone", "0" * 64, Line("candles", 1), nullcontext())
+
+
+def slow_download(url, path, headers):
+    """Return a connection that asks for a file and reads nothing of it."""
+    asked = socket.socket()
+    asked.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+    place = httpx.URL(url)
+    asked.connect((place.host, place.port))
+    lines = [f"GET {path} HTTP/1.1", f"Host: {place.host}", *(f"{name}: {headers[name]}" for name in headers)]
+    asked.sendall("\r\n".join([*lines, "", ""]).encode())
+    return asked
+
+
+def test_slow_downloads_of_one_robot_hold_no_other_off(served, start, client_of, owner_url, plane_settings):
+    """Beyond its share it is refused (429) and told when to come again; others get theirs."""
+    settings = replace(plane_settings, market_data=served.market_data, home=served.home)
+    with psycopg.connect(owner_url) as owner:
+        (share,) = owner.execute(
+            "SELECT most FROM quotas WHERE kind = 'downloads' AND caller = 'account'"
+        ).fetchone()
+    with live_plane(settings, send_buffer_bytes=4096) as plane:
+        robot, other = client_of(plane.url, "robot"), client_of(plane.url, "ada")
+        assert robot.put(f"/v1/runs/{start['plan']['run']}", json=start).status_code == 200
+        path, downloads = address(start), plane.live.shares.downloads
+        assert robot.get(path).status_code == 200
+        slow = [slow_download(plane.url, path, robot.headers) for _ in range(SENT_AT_A_TIME + 4)]
+        wait_for(lambda: downloads.open_here().get(("account", "robot")), "a whole share", until=share)
+        refused, served_still = robot.get(path), other.get(path)
+        for one in slow:
+            one.close()
+        wait_for(downloads.open_here, "all to end", until={})
+        again = robot.get(path)
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert refused.headers["Retry-After"] == "10"
+    assert (served_still.status_code, again.status_code) == (200, 200)
+    assert share < SENT_AT_A_TIME
 
 
 class Machine:

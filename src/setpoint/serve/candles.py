@@ -3,7 +3,8 @@
 Guarantees: no name of a file comes from a caller. A hash is looked up in the run's recorded plan, which says
 symbol, timeframe and number of bars; what the plane's own folder has of these is sent when its hash is the
 same. It is sent from a cache, as it is read from disk: a plane holds no market in memory. Few are sent at a
-time, each within a time. Refuses where it has no such candles, and says which ways there are.
+time, to one caller not all of these, each within a time. Refuses where it has no such candles, and says
+which ways there are.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from setpoint.serve.plane import READ_WITHIN_S
 from setpoint.serve.responses import IMMUTABLE, etag
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from starlette.types import Receive, Scope, Send
@@ -111,33 +113,39 @@ def keep(settings: Settings, planned: PlannedBars) -> Path:
 class CandlesFile(Response):
     """A file of the cache, sent as it is read, whole, in its turn; a ``Range`` is not asked for here.
 
+    ``share`` is its caller's, held from when it waits for its turn until it is sent.
+
     Raises:
         UnavailableError: it just made room for others.
     """
 
-    def __init__(self, path: Path, name: str, turns: Line) -> None:
+    def __init__(self, path: Path, name: str, turns: Line, share: AbstractContextManager[None]) -> None:
         try:
             size = path.stat().st_size
         except OSError:
             raise _made_room() from None
         headers = {"ETag": etag(name), "Cache-Control": IMMUTABLE, "Content-Length": str(size)}
         super().__init__(None, 200, headers, KIND)
-        self._path, self._size, self._turns = path, size, turns
+        self._path, self._size, self._turns, self._share = path, size, turns, share
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it; raises ``UnavailableError`` when it does not come to its turn."""
-        async with self._turns.turn(), asyncio.timeout(SENT_WITHIN_S):
-            try:
-                stream = await anyio.open_file(self._path, "rb")
-            except OSError:
-                raise _made_room() from None
-            async with stream:
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                left = self._size if scope["method"] != "HEAD" else 0
-                while left and (data := await stream.read(min(_CHUNK_BYTES, left))):
-                    left -= len(data)
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-                await send({"type": "http.response.body", "body": b""})
+        """Send it; raises ``UnavailableError`` when its turn does not come, or its caller has its share."""
+        with self._share:
+            async with self._turns.turn(), asyncio.timeout(SENT_WITHIN_S):
+                await self._send(scope, send)
+
+    async def _send(self, scope: Scope, send: Send) -> None:
+        try:
+            stream = await anyio.open_file(self._path, "rb")
+        except OSError:
+            raise _made_room() from None
+        async with stream:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            left = self._size if scope["method"] != "HEAD" else 0
+            while left and (data := await stream.read(min(_CHUNK_BYTES, left))):
+                left -= len(data)
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
 
 def _made_room() -> UnavailableError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Request
 from starlette.responses import Response
 
-from setpoint.serve.access.rules import REPORTERS, access
+from setpoint.serve.access.rules import REPORTERS, Caller, access, remote_of
 from setpoint.serve.candles import KIND, CandlesFile, keep, read_planned
 from setpoint.serve.routes import PlaneOf, RunName, refusals, router_of
 
@@ -28,7 +29,12 @@ CandlesHash = Annotated[
     },
     **access(*REPORTERS),
 )
-async def get_candles(plane: PlaneOf, run: RunName, name: CandlesHash) -> Response:
+async def get_candles(
+    plane: PlaneOf, caller: Caller, request: Request, run: RunName, name: CandlesHash
+) -> Response:
     """Send the bars of one symbol as the bytes that their hash is of, from the plane's own folder."""
     planned = await plane.typed.run(read_planned, plane.database, run, name)
-    return CandlesFile(await plane.keeping.run(keep, plane.settings, planned), name, plane.sending)
+    share = partial(plane.live.shares.downloads.one_more, caller.account, remote_of(request))
+    with share():
+        path = await plane.keeping.run(keep, plane.settings, planned)
+    return CandlesFile(path, name, plane.sending, share())

@@ -15,6 +15,8 @@ INSERT INTO public.quotas (kind, caller, most, per_s, meaning) VALUES
     ('holders', 'account', 2000, NULL, 'processes that said within the hour what they hold'),
     ('streams', 'account', 2500, NULL, 'streams of revisions that are open'),
     ('streams', 'address', 5000, NULL, 'streams of revisions that are open'),
+    ('downloads', 'account', 8, NULL, 'candles that are read or sent'),
+    ('downloads', 'address', 12, NULL, 'candles that are read or sent'),
     ('event_lines', 'account', 100000, 1000, 'lines of events'),
     ('event_bytes', 'account', 33554432, 65536, 'bytes of events');
 
@@ -28,14 +30,14 @@ COMMENT ON TABLE public.event_shares IS 'What is left to each account that deliv
 
 CREATE UNLOGGED TABLE public.process_shares (
     server text NOT NULL,
-    kind   text NOT NULL CHECK (kind IN ('streams', 'requests')),
+    kind   text NOT NULL CHECK (kind IN ('streams', 'downloads', 'requests')),
     caller text NOT NULL,
     who    text NOT NULL,
     amount float8 NOT NULL,
     seen   timestamptz NOT NULL,
     PRIMARY KEY (server, kind, caller, who)
 );
-COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams open, requests a second; one that is silent for ten seconds serves nobody.';
+COMMENT ON TABLE public.process_shares IS 'What each process of a plane serves to whom: streams and downloads open, requests a second; one that is silent for ten seconds serves nobody.';
 
 CREATE FUNCTION public.take_events(p_account text, p_lines bigint, p_bytes bigint) RETURNS void
     LANGUAGE plpgsql
@@ -107,7 +109,7 @@ BEGIN
     SELECT s.kind, s.caller, s.who, sum(s.amount), NULL::bigint FROM public.process_shares AS s
     WHERE s.server <> p_server GROUP BY 1, 2, 3
     UNION ALL
-    SELECT q.kind, q.caller, NULL, NULL, q.most FROM public.quotas AS q WHERE q.kind = 'streams';
+    SELECT q.kind, q.caller, NULL, NULL, q.most FROM public.quotas AS q WHERE q.kind IN ('streams', 'downloads');
 END
 $$;
 COMMENT ON FUNCTION public.note_shares IS 'Says what one process serves to whom, and returns what the others do, with the quotas.';
