@@ -23,10 +23,12 @@ from setpoint.store.server import embedded
 from setpoint.train.journal import Journal
 from support.airflow_site import ENVIRONMENT, PERSON, AirflowSite
 from support.checkpoint_sources import calendar_text, evidence_served
+from support.dask_cluster import DaskCluster
 from support.plane_process import PlaneProcess, plane_environ
 from support.planes import credential, open_accounts
 from support.process_tree import descendants
 from support.sweep_home import ADA, TINY, Home
+from support.training_machine import make_machine
 from support.turnstile import Turnstile
 
 #: Airflow's parts, a plane and two workers: minutes.
@@ -70,7 +72,7 @@ def site(tmp_path_factory):
                 yield SimpleNamespace(
                     airflow=airflow, work=work, token=token, database=database, owner_url=owner_url,
                     catalogues=catalogues, home=home, calendar=calendar, evidence=evidence,
-                    turnstile=turnstile,
+                    turnstile=turnstile, url=plane.url,
                 )  # fmt: skip
         finally:
             plane.kill()
@@ -204,6 +206,24 @@ def test_the_operator_is_a_sweep_and_clearing_it_repeats_nothing(site, swept):
     assert len(before) == UNITS
     assert rows(site, run) == before
     assert list_runs(site.database, limit=1)[0].id == run
+
+
+def test_the_operator_lets_a_cluster_train(site, tmp_path):
+    """The task follows the run; who trains and reports are the cluster's workers, by their own settings."""
+    field = make_machine(tmp_path / "field", site.url, site.owner_url)
+    cluster = DaskCluster(tmp_path, field.environ())
+    try:
+        cluster.start(1)
+        site.airflow.trigger("clustered", "on_a_cluster", scheduler=cluster.address)
+        ended = site.airflow.ended("clustered", "on_a_cluster")
+        trainers = {str(pid) for pid in descendants(cluster.workers[0].pid)}
+    finally:
+        cluster.stop()
+
+    assert ended == "success", site.airflow.log("clustered", "*", "on_a_cluster")
+    run = list_runs(site.database, limit=1)[0]
+    assert (run.state, len(rows(site, run.id))) == ("complete", UNITS)
+    assert {row["worker"].rpartition(":")[2] for row in site.home.results(run.id)} <= trainers
 
 
 def test_the_check_of_checkpoints_fails_while_one_is_not_met(site):

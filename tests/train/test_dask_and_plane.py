@@ -1,6 +1,7 @@
 """Workers of a cluster that know a plane and nothing else: what they say of it, to whom, and without it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,12 @@ from setpoint.change.seeding import apply_seed
 from setpoint.client.spool import is_delivered
 from setpoint.declare.loading import load_catalogues
 from setpoint.declare.seeds import load_seeds
+from setpoint.errors import UsageError
+from setpoint.orchestrate.chunks import begin
+from setpoint.orchestrate.chunks import finish as finish_run
+from setpoint.orchestrate.doors import plane_door
+from setpoint.orchestrate.engines import dask_engine
+from setpoint.orchestrate.sweep import SweepRequest
 from setpoint.settings import Settings
 from setpoint.store.operations import url as address
 from support.certificate import make_certificate
@@ -113,6 +120,37 @@ def test_no_credential_leaves_a_worker_but_to_its_plane(machine, cluster, tmp_pa
     assert token.encode() not in tap.heard
     assert "Starting established connection" in logs
     assert token not in logs + done.err + done.out
+
+
+def test_a_task_without_a_database_follows_a_cluster(home, swept, machine, cluster, tmp_path):
+    """As a scheduler's task does, and its retry: nothing is trained again. Workers name a plane."""
+    settings = replace(
+        machine.settings, url=machine.plane_url, token_file=machine.token_file, database_url=""
+    )
+    catalogues = load_catalogues(settings.catalogues)
+    lost = DaskCluster(tmp_path / "lost", machine.environ() | {"SETPOINT_URL": ""})
+    (tmp_path / "lost").mkdir()
+
+    def train(run, asked):
+        request = SweepRequest({"profile": "tiny", "symbol": "BTCUSDC"}, "synthetic", 1)
+        with plane_door(catalogues, settings) as door:
+            begin(door, catalogues, settings, request, run, on_pinned=lambda _: None)
+            (end,) = finish_run(door, settings, run, lambda _: None, dask_engine(asked.address))
+        return end
+
+    cluster.start(1)
+    first, again = (train("20261130-101500-task", cluster) for _ in range(2))
+    try:
+        lost.start(1)
+        with pytest.raises(UsageError, match="names no plane"):
+            train("20261130-101500-lost", lost)
+    finally:
+        lost.stop()
+
+    assert (first.done, again.done, first.recorded, again.recorded) == (ITS_UNITS, ITS_UNITS, True, True)
+    assert len(trained(machine, first.run)) == ITS_UNITS
+    rows, of_all = compared(home.results(first.run)), compared(home.results(swept))
+    assert rows == {unit: of_all[unit] for unit in rows}
 
 
 def tls_options(certificate, key):

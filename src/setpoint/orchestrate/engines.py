@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from setpoint.declare.loading import load_catalogues
 from setpoint.errors import UsageError
@@ -28,12 +28,24 @@ if TYPE_CHECKING:
     OpenDatabase = Callable[[Settings, Path], AbstractContextManager[Recorder]]
 
 
-def dask_engine(scheduler: str, open_database: OpenDatabase) -> Engine:
+def no_database(_settings: Settings, _home: Path) -> NoReturn:
+    """Open none: where nothing of the database is installed each worker names a plane.
+
+    Raises:
+        UsageError: always.
+    """
+    raise UsageError(
+        "a worker of the cluster names no plane.",
+        hint="set SETPOINT_URL and SETPOINT_TOKEN_FILE where workers start",
+    )
+
+
+def dask_engine(scheduler: str, open_database: OpenDatabase = no_database) -> Engine:
     """Return the engine that trains on a Dask cluster.
 
     Args:
         scheduler: its address, such as ``tls://scheduler:8786``; empty for a cluster on this machine.
-        open_database: used by workers whose settings name no plane.
+        open_database: used by workers whose settings name no plane; by default these are refused.
 
     Raises:
         UsageError: the extra ``dask`` is not installed.
