@@ -2,7 +2,7 @@
 
 Refuses a scheduler that is spoken to over a network without TLS or without a certificate, one without a
 worker, and workers with several threads, which would take more than their cores. Guarantees: a cluster that
-is made here takes as little as the pool does from the cores that train.
+is made here takes little more than the pool does from the cores that train.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Parting(WorkerPlugin):
     """Lets a worker that was closed end at once: to take its libraries apart costs a second of its core."""
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002 - distributed's interface
-        """Be asked last, once the worker's run is closed and what it wrote is on disk."""
+        """End the process where the interpreter would begin to: its run was closed before."""
         atexit.register(_part)
 
 
