@@ -223,18 +223,18 @@ RULE_TEXT = (
         (0.35, 7, {}, ("pass", "hold", "pass"), None),
         (0.1, 9, {}, ("pass", "fail", "fail"), None),
         (None, 7, {}, ("fail", "hold", "pass"), None),
-        (0.5, 7, {"units": UNITS[:-1]}, ("pass", "hold", "pass"), None),
+        (0.5, 7, {"units": UNITS[:-1]}, ("pass", "pass", "pass"), None),
         (0.5, 7, {"git_commit": "d" * 40}, ("pass", "pass", "pass"), "no pair: other commit of the source"),
         (0.5, 7, {"versions": {}}, ("pass", "pass", "pass"), "no pair: other releases of packages"),
         (0.5, 7, {"data": {one["symbol"]: {"hash": "0" * 64, "source": "synthetic"} for one in CONTEXTS}},
          ("pass", "pass", "pass"), "no pair: other data"),
-        (0.5, None, {"units": UNITS[:1]}, ("pass", "hold", "hold"), None),
+        (0.5, None, {"units": UNITS[:1]}, ("pass", "pass", "hold"), None),
     ],
 )  # fmt: skip
 def test_what_a_check_shows_is_worked_out_from_rows(
     ada, as_, robot, catalogues, f1, depth, beside, shown, why
 ):
-    """Whoever reports says no result; by a rule of its own no change is judged; unlike arms are no pair."""
+    """Whoever reports says no result; by a rule of its own no change is judged; unlike arms void no rule."""
     write = '{"a": 1, "b": 1, %s}' % (RULE_TEXT % 8)
     apply(ada, policy(ada, []))
     apply(ada, under(ada, catalogues, set=write))
@@ -245,8 +245,8 @@ def test_what_a_check_shows_is_worked_out_from_rows(
     made = attach(robot, softer["id"], run)
 
     assert tuple(made[kind].result for kind in ("smoke", "canary", "ranges")) == shown, made
-    said = {one.why_not_counted for one in made.values()}
-    assert said == {why and f"its two runs are {why}"}
+    said = {kind: one.why_not_counted for kind, one in made.items()}
+    assert said == {"smoke": None, "canary": None, "ranges": why and f"its two runs are {why}"}
     assert attach(robot, softer["id"], run) == made, "once"
 
 

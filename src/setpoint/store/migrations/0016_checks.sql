@@ -400,7 +400,10 @@ AS $$
         WHEN k.reported_at > g.registered_at + make_interval(secs => g.within_s) THEN
             format('it took longer than the %s s that a smoke run has', g.within_s)
         WHEN r.state <> 'complete' OR o.state <> 'complete' THEN 'a run of it goes on'
-        WHEN public.unlike_arms(o, r) <> '{}' THEN format('its two runs are no pair: %s', array_to_string(public.unlike_arms(o, r), ', '))
+        -- Of a canary it voids the interval alone, which informs: its rule decides by the candidate's run. Which ranges
+        -- cut off what the other run found good is asked of both.
+        WHEN k.kind = 'ranges' AND public.unlike_arms(o, r) <> '{}' THEN
+            format('its two runs are no pair: %s', array_to_string(public.unlike_arms(o, r), ', '))
         ELSE public.run_not_counted(r, k.reported_by, c.author, c.scope)
     END
     FROM public.changes AS c
@@ -543,11 +546,6 @@ DECLARE
     judged record;
     rule   jsonb;
 BEGIN
-    IF EXISTS (SELECT FROM (SELECT symbol, model, timeframe, variant, fold, run_id FROM public.finetune_units WHERE run_id IN (p_run, p_current)) AS u
-               GROUP BY symbol, model, timeframe, variant, fold HAVING count(*) <> 2) THEN
-        SELECT 'hold', ARRAY['the candidate has other units than what stands'] INTO result, reasons;
-        RETURN;
-    END IF;
     -- Of the values which stand, as its pair pinned them: a change of the rule does not judge itself.
     SELECT public.rule_in(s.text::jsonb) INTO rule
     FROM public.finetune_runs AS r JOIN public.finetune_contexts AS c ON (c.run_id, c.context) = (r.id, r.context)
