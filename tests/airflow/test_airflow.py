@@ -32,7 +32,7 @@ from support.training_machine import make_machine
 from support.turnstile import Turnstile
 
 #: Airflow's parts, a plane and two workers: minutes.
-pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 CONTEXT = {"profile": "ftf", "symbol": "BTCUSDC"}
 #: Read by no unit of five minutes.

@@ -451,15 +451,14 @@ def test_a_bucket_empties_and_fills_and_there_is_an_end_to_buckets():
 def test_a_flood_without_a_known_credential_is_slowed_down(served, catalogues):
     """Inventing credentials does not help; the answer says when to come back."""
     with (
-        serving_plane(replace(served, rate_per_address_s=0.5), catalogues) as url,
+        serving_plane(replace(served, rate_per_address_s=0.05), catalogues) as url,
         httpx.Client(base_url=url) as flood,
     ):
         statuses = [
-            flood.get("/v1/me", headers={"X-API-Key": new_secret("spt_")}).status_code for _ in range(8)
+            flood.get("/v1/me", headers={"X-API-Key": new_secret("spt_")}).status_code for _ in range(3)
         ]
         refused = flood.get("/health/live")
-    assert statuses[:5] == [401] * 5
-    assert statuses[6:] == [429, 429]
+    assert statuses == [401, 429, 429]  # the next is let in after twenty seconds
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.headers["x-request-id"]

@@ -116,7 +116,7 @@ def judge(operation, headers, answered):
 
 
 # The deeper run takes as long as it was asked to.
-@pytest.mark.timeout(300 if EXAMPLES <= 40 else 3600)
+@pytest.mark.timeout(600 if EXAMPLES <= 40 else 3600)
 def test_every_operation_answers_as_it_is_documented(described, owner_url):
     """No answer is a 5xx or undocumented, and what the document forbids is refused."""
     answered, failures = Counter(), []
