@@ -189,7 +189,9 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[Text]], width: i
     for row in rows:
         yield _beside(layout, [row[place] for place in layout.beside])
         below = Text("   ").join(
-            Text.assemble((f"{columns[place]}: ", "dim"), row[place]) for place in layout.below if row[place]
+            Text.assemble(text(f"{columns[place]}: ", style="dim"), row[place])
+            for place in layout.below
+            if row[place]
         )
         for line in below.wrap(out.console, (width or PIPE_WIDTH) - len(BELOW)) if below else ():
             line.rstrip()
