@@ -6,9 +6,12 @@ happen. What stands in the tables here is no bet, and says why.
 """
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from support import waiting
 
 TESTS = Path(__file__).parent
 HELPER = "support/waiting.py"
@@ -165,6 +168,17 @@ def test_no_test_looks_again_and_again_by_itself(places):
 def test_no_wait_ends_within_a_minute(places):
     """A loaded machine answers late, and then it is no failure."""
     assert places[is_hurry] == HURRIES.keys()
+
+
+def test_a_wait_in_vain_says_what_for_and_what_was_seen(monkeypatch):
+    """So does one whose process ended, with what it wrote; and what is seen at last is returned."""
+    process = subprocess.Popen(["sh", "-c", "echo said; exit 3"], stdout=subprocess.PIPE, text=True)
+    with pytest.raises(AssertionError, match=r"(?s)ended before the end of days: .* ended with 3\nsaid"):
+        waiting.wait_for(lambda: None, "the end of days", process)
+    assert waiting.wait_for(lambda: process.returncode, "its code", process, until=3) == 3
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0)
+    with pytest.raises(AssertionError, match=r"in vain for seven; last seen: 6\nof a log"):
+        waiting.wait_for(lambda: 6, "seven", until=7, told=lambda: "of a log")
 
 
 def test_the_search_finds_what_it_is_for():

@@ -1,7 +1,7 @@
 """The one wait of the tests: for a fact, for as long as that takes on whatever machine this is.
 
 A wait in vain names what was waited for and what was seen last. Nothing else in the tests loops until an
-instant, and no test compares how long something took: see tests/test_waits_of_tests.py.
+instant, and no test compares how long something took, but what tests/test_waits_of_tests.py names.
 """
 
 from __future__ import annotations
