@@ -4,6 +4,7 @@ Ada proposes, Bo approves, and a robot trains what Ada proposes; each is a login
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ from setpoint.errors import (
     StaleRevision,
 )
 from setpoint.record.runs import record_start
-from support.candidate_runs import CONTEXTS, attach, begin_pair, begin_smoke, check, end, plan_of
+from support.candidate_runs import CONTEXTS, attach, begin_pair, begin_smoke, candles, check, end, plan_of
 from support.documents import apply, over, propose, write_document
 
 
@@ -372,6 +373,21 @@ def test_a_registered_run_pins_what_it_was_registered_for(ada, robot, catalogues
         record_start(transaction, plan_of(run, stands), stands, "robot")
 
 
+def test_of_two_attempts_at_once_the_second_sees_the_first(robot, change, catalogues):
+    """With one data, and nobody's word for a further attempt, one of them begins."""
+
+    def begins(_):
+        try:
+            return begin_pair(robot, catalogues, change["id"], "robot", data=candles("5" * 64))
+        except ConflictError as problem:
+            return problem.message
+
+    with ThreadPoolExecutor(2) as pool:
+        told = sorted(pool.map(begins, range(2)), key=lambda one: isinstance(one, str))
+    assert isinstance(told[0], tuple)
+    assert "was trained with this data already" in told[1]
+
+
 def test_only_registered_runs_train_a_candidate(ada, as_, robot, change, catalogues):
     """A run is registered before it pins, and whoever registered it says what it showed, once complete."""
     with pytest.raises(MissingError, match="trains no change's candidate"):
@@ -398,9 +414,9 @@ def test_only_registered_runs_train_a_candidate(ada, as_, robot, change, catalog
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE {} SET change_id = 1", "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES"],
+    ["UPDATE {} SET run_id = 'x'", "DELETE FROM {}", "TRUNCATE {}", "INSERT INTO {} DEFAULT VALUES"],
 )
-@pytest.mark.parametrize("table", ["change_checks", "change_runs"])
+@pytest.mark.parametrize("table", ["change_checks", "change_runs", "change_attempts"])
 def test_nobody_writes_evidence_by_hand(ada, server, clone, table, statement):
     """The application's role, as whoever, writes neither table but through its functions."""
     for person in ("ada", "robot"):
