@@ -87,6 +87,13 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.says_something(words text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    RETURN (words ~ '[^[:space:]\u0001-\u001f\u007f-\u00a0\u00ad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]'::text);
+
+COMMENT ON FUNCTION public.says_something(words text) IS 'True of a text with a character that somebody sees: a reason, words of a decision.';
+
 CREATE TABLE public.rollout_steps (
     id bigint NOT NULL,
     change_id bigint NOT NULL,
@@ -103,7 +110,7 @@ CREATE TABLE public.rollout_steps (
     evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
     stepped_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT a_verdict_is_of_a_run CHECK (((step = 'verdict'::text) = ((run IS NOT NULL) AND (outcome IS NOT NULL)))),
-    CONSTRAINT people_say_why CHECK (((step <> ALL (ARRAY['skip'::text, 'override'::text])) OR (btrim(words) <> ''::text))),
+    CONSTRAINT people_say_why CHECK (((step <> ALL (ARRAY['skip'::text, 'override'::text])) OR public.says_something(words))),
     CONSTRAINT rollout_steps_outcome_check CHECK ((outcome = ANY (ARRAY['pass'::text, 'hold'::text, 'insufficient_data'::text, 'rollback'::text]))),
     CONSTRAINT rollout_steps_stage_check CHECK ((stage = ANY (ARRAY['shadow'::text, 'canary'::text, 'full'::text]))),
     CONSTRAINT rollout_steps_step_check CHECK ((step = ANY (ARRAY['start'::text, 'skip'::text, 'verdict'::text, 'override'::text, 'confirm'::text])))
@@ -206,7 +213,7 @@ CREATE TABLE public.changes (
     CONSTRAINT a_trace_as_w3c_writes_it CHECK ((traceparent ~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$'::text)),
     CONSTRAINT changes_catalogues_check CHECK ((jsonb_typeof(catalogues) = 'array'::text)),
     CONSTRAINT changes_proposal_check CHECK ((jsonb_typeof(proposal) = 'object'::text)),
-    CONSTRAINT changes_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT changes_reason_check CHECK (public.says_something(reason)),
     CONSTRAINT changes_scope_check CHECK ((scope <> ''::text)),
     CONSTRAINT changes_source_check CHECK ((source <> ''::text)),
     CONSTRAINT changes_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'proposed'::text, 'suspended'::text, 'applied'::text, 'rejected'::text, 'withdrawn'::text]))),
@@ -994,8 +1001,8 @@ CREATE TABLE public.incident_channels (
     declared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT a_person_is_a_name CHECK (public.is_name(responsible)),
     CONSTRAINT incident_channels_prefix_check CHECK ((prefix ~ '^https?://[][A-Za-z0-9.:-]+/([^[:space:]\\]*[/=])?$'::text)),
-    CONSTRAINT incident_channels_reason_check CHECK ((btrim(reason) <> ''::text)),
-    CONSTRAINT incident_channels_responsible_check CHECK ((btrim(responsible) <> ''::text))
+    CONSTRAINT incident_channels_reason_check CHECK (public.says_something(reason)),
+    CONSTRAINT incident_channels_responsible_check CHECK (public.says_something(responsible))
 );
 
 COMMENT ON TABLE public.incident_channels IS 'Where approvals of break-glass are written and who answers there; the newest row of a prefix counts.';
@@ -1711,7 +1718,7 @@ CREATE TABLE public.freezes (
     proof text NOT NULL,
     declared_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT a_freeze_ends_after_it_starts CHECK ((ends_at > starts_at)),
-    CONSTRAINT freezes_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT freezes_reason_check CHECK (public.says_something(reason)),
     CONSTRAINT freezes_scope_check CHECK ((scope <> ''::text))
 );
 
@@ -1838,7 +1845,7 @@ CREATE TABLE public.freeze_ends (
     ended_by text NOT NULL,
     proof text NOT NULL,
     ended_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT freeze_ends_reason_check CHECK ((btrim(reason) <> ''::text))
+    CONSTRAINT freeze_ends_reason_check CHECK (public.says_something(reason))
 );
 
 COMMENT ON TABLE public.freeze_ends IS 'Who ended a freeze before its time, and why.';
@@ -2033,7 +2040,7 @@ CREATE TABLE public.rollbacks (
     CONSTRAINT of_a_change_or_an_incident CHECK (((change_id IS NULL) = (incident IS NOT NULL))),
     CONSTRAINT rollbacks_incident_check CHECK (public.is_name(incident)),
     CONSTRAINT rollbacks_mechanism_check CHECK ((mechanism = ANY (ARRAY['image_pin'::text, 'restore'::text, 'break_glass'::text, 'revert'::text]))),
-    CONSTRAINT rollbacks_words_check CHECK ((btrim(words) <> ''::text))
+    CONSTRAINT rollbacks_words_check CHECK (public.says_something(words))
 );
 
 COMMENT ON TABLE public.rollbacks IS 'Changes in full that were rolled back, and ways back that were taken in an incident: who, or which run, when, and by which of the four mechanisms.';
@@ -2580,7 +2587,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token for flags has no roles, and asks by up to 100 dimensions or values of one',
             HINT = 'name them as symbol or symbol=BTCUSDC';
     END IF;
-    IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR btrim(p_label) = '' OR length(p_label) > 200 THEN
+    IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR NOT public.says_something(p_label) OR length(p_label) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token lives 1 to 366 days and has a label',
             HINT = 'say what it is for, in 200 characters at most';
     END IF;
@@ -3806,7 +3813,7 @@ BEGIN
     SELECT * INTO first FROM public.rollout_steps AS s
     WHERE s.change_id = p_id AND s.step = 'override' AND s.proposal_hash = change.proposal_hash AND s.person <> writer.person
     ORDER BY s.id DESC LIMIT 1;
-    IF first.id IS NULL AND btrim(p_words) = '' THEN
+    IF first.id IS NULL AND NOT public.says_something(p_words) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'an override needs a reason', HINT = 'give it with --reason';
     END IF;
     IF first.id IS NOT NULL AND NOT (writer.person IN (SELECT m.person FROM public.may_approve(change) AS m)
@@ -4220,7 +4227,7 @@ CREATE TABLE public.rollback_proofs (
     person text NOT NULL,
     words text NOT NULL,
     proven_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT rollback_proofs_words_check CHECK ((btrim(words) <> ''::text))
+    CONSTRAINT rollback_proofs_words_check CHECK (public.says_something(words))
 );
 
 COMMENT ON TABLE public.rollback_proofs IS 'What proves that a way back which was taken in an incident worked; its time ends there.';
@@ -4626,7 +4633,7 @@ CREATE FUNCTION public.repeat_check(p_id bigint, p_words text) RETURNS void
 DECLARE
     change public.changes := public.lock_change(p_id);
 BEGIN
-    IF btrim(p_words) = '' THEN
+    IF NOT public.says_something(p_words) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a check is repeated only with a justification', HINT = 'give it with --reason';
     END IF;
     INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)
@@ -5311,7 +5318,7 @@ CREATE TABLE public.baselines (
     reason text NOT NULL,
     set_by text NOT NULL,
     set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT baselines_reason_check CHECK ((btrim(reason) <> ''::text)),
+    CONSTRAINT baselines_reason_check CHECK (public.says_something(reason)),
     CONSTRAINT baselines_units_check CHECK ((units > 0))
 );
 
@@ -5467,7 +5474,7 @@ DECLARE
     noted  public.rollout_steps;
 BEGIN
     SELECT * INTO writer FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin');
-    IF btrim(p_words) = '' THEN
+    IF NOT public.says_something(p_words) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a stage is skipped only with a justification', HINT = 'give it with --reason';
     END IF;
     PERFORM public.begin_rollout(change, p_context, p_scopes, p_expected_s, writer.person, writer.proof);
@@ -6226,7 +6233,7 @@ DECLARE
     unknown text;
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
-    IF btrim(change.reason) = '' THEN
+    IF NOT public.says_something(change.reason) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason',
             HINT = 'say why, for whoever reads it in a year';
     END IF;
@@ -6453,7 +6460,7 @@ CREATE TABLE public.change_decisions (
     proof text NOT NULL,
     words text NOT NULL,
     decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT a_repetition_has_a_reason CHECK (((decision <> 'repeat'::text) OR (btrim(words) <> ''::text))),
+    CONSTRAINT a_repetition_has_a_reason CHECK (((decision <> 'repeat'::text) OR public.says_something(words))),
     CONSTRAINT change_decisions_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'reject'::text, 'comment'::text, 'repeat'::text])))
 );
 
@@ -6877,7 +6884,7 @@ CREATE TABLE public.freeze_breaks (
     proof text NOT NULL,
     reason text NOT NULL,
     broken_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT freeze_breaks_reason_check CHECK ((btrim(reason) <> ''::text))
+    CONSTRAINT freeze_breaks_reason_check CHECK (public.says_something(reason))
 );
 
 COMMENT ON TABLE public.freeze_breaks IS 'Who let one proposal through a freeze, and why; an edit of it makes another.';

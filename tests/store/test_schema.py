@@ -292,3 +292,29 @@ def test_every_trigger_is_always_enabled(owner_url):
         ).fetchall()
     assert len(states) > 20
     assert set(states) == {("A",)}
+
+
+SEEN_BY_NOBODY = ("", " ", "\n\t", "\u00a0", "\u200b", "\u2003\u200d", "\u3164\u2800", "\U000e0041")
+
+
+def test_what_people_say_holds_a_character_that_somebody_sees(owner_url):
+    """A reason of blanks is none, whatever they are made of: one function judges each column that holds one.
+
+    A column that must be filled and is named as these has the function in a constraint.
+    """
+    with psycopg.connect(owner_url) as owner:
+        judged = owner.execute(
+            "SELECT words, public.says_something(words) FROM unnest(%s::text[]) AS words",
+            ([*SEEN_BY_NOBODY, "x", "\u7406\u7531", "\u200b why \u200b"],),
+        ).fetchall()
+        columns = owner.execute(
+            """SELECT a.attrelid::regclass::text, a.attname::text, EXISTS (
+                   SELECT FROM pg_constraint AS c WHERE c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey)
+                   AND pg_get_constraintdef(c.oid) LIKE '%says_something(' || a.attname || ')%')
+               FROM pg_attribute AS a JOIN pg_class AS t ON t.oid = a.attrelid
+               WHERE t.relnamespace = 'public'::regnamespace AND t.relkind IN ('r', 'p')
+               AND NOT t.relispartition AND a.attnotnull AND a.attname IN ('reason', 'words')"""
+        ).fetchall()
+    assert [words for words, said in judged if not said] == list(SEEN_BY_NOBODY)
+    assert len(columns) > 7
+    assert [column[:2] for column in columns if not column[2]] == []

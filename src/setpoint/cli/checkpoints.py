@@ -161,7 +161,7 @@ def _show(report: Report) -> None:
         f" judged at {utc_text(report.now)}"
     )
     table(
-        ("checkpoint", "due", "in", "state", "severity", "holds when"),
+        ("checkpoint", "due", "when", "state", "severity", "holds when"),
         (
             (
                 one.checkpoint.name,
@@ -187,10 +187,10 @@ def _show(report: Report) -> None:
 
 
 def _left(left: timedelta) -> str:
-    """Return a countdown in days and hours, negative when the instant has passed."""
-    hours = abs(left).total_seconds() // 3600
-    sign = "-" if left.total_seconds() < 0 else ""
-    return f"{sign}{hours // 24:.0f} d {hours % 24:.0f} h"
+    """Return how far off an instant is, in whole days and hours: "in 3 d 4 h", or "3 d 4 h ago"."""
+    days, hours = divmod(abs(left).total_seconds() // 3600, 24)
+    span = f"{days:.0f} d {hours:.0f} h"
+    return f"{span} ago" if left.total_seconds() < 0 else f"in {span}"
 
 
 def _say_issue(found: Checked) -> None:

@@ -13,6 +13,13 @@ CREATE FUNCTION public.is_name(name text) RETURNS boolean
     RETURN name !~ '[\u0001-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]';
 COMMENT ON FUNCTION public.is_name IS 'True of a text without control characters, turns of direction, and characters that nobody sees.';
 
+CREATE FUNCTION public.says_something(words text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+    -- What names may not hold says nothing by itself, and no more does a space.
+    RETURN words ~ '[^[:space:]\u0001-\u001f\u007f-\u00a0\u00ad\u061c\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]';
+COMMENT ON FUNCTION public.says_something IS 'True of a text with a character that somebody sees: a reason, words of a decision.';
+
 CREATE TABLE public.catalogues (
     hash          text PRIMARY KEY,
     name          text NOT NULL,

@@ -1178,7 +1178,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token for flags has no roles, and asks by up to 100 dimensions or values of one',
             HINT = 'name them as symbol or symbol=BTCUSDC';
     END IF;
-    IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR btrim(p_label) = '' OR length(p_label) > 200 THEN
+    IF p_days IS NULL OR p_days NOT BETWEEN 1 AND 366 OR NOT public.says_something(p_label) OR length(p_label) > 200 THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a token lives 1 to 366 days and has a label',
             HINT = 'say what it is for, in 200 characters at most';
     END IF;

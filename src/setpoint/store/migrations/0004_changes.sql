@@ -36,7 +36,7 @@ CREATE TABLE public.changes (
     restores         bigint,
     author           text NOT NULL,
     proof            text NOT NULL,
-    reason           text NOT NULL CHECK (btrim(reason) <> ''),
+    reason           text NOT NULL CHECK (public.says_something(reason)),
     asked            text[] NOT NULL DEFAULT '{}',
     evidence         text[] NOT NULL DEFAULT '{}',
     source           text NOT NULL CHECK (source <> ''),
@@ -84,7 +84,7 @@ CREATE TABLE public.change_decisions (
     proof         text NOT NULL,
     words         text NOT NULL,
     decided_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT a_repetition_has_a_reason CHECK (decision <> 'repeat' OR btrim(words) <> '')
+    CONSTRAINT a_repetition_has_a_reason CHECK (decision <> 'repeat' OR public.says_something(words))
 );
 CREATE INDEX change_decisions_by_change ON public.change_decisions (change_id, id);
 CREATE INDEX change_decisions_by_person ON public.change_decisions (person, id);
@@ -338,7 +338,7 @@ DECLARE
     unknown text;
 BEGIN
     -- What a new change and an amended one share: base, edits, kinds and the hash that approvals name.
-    IF btrim(change.reason) = '' THEN
+    IF NOT public.says_something(change.reason) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a change needs a reason',
             HINT = 'say why, for whoever reads it in a year';
     END IF;

@@ -18,9 +18,9 @@ CREATE TABLE public.incident_channels (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     -- Whole up to a delimiter: https://chat.example/inc must not let https://chat.example/incinerator in.
     prefix      text NOT NULL CHECK (prefix ~ '^https?://[][A-Za-z0-9.:-]+/([^[:space:]\\]*[/=])?$'),
-    responsible text NOT NULL CHECK (btrim(responsible) <> '') CONSTRAINT a_person_is_a_name CHECK (public.is_name(responsible)),
+    responsible text NOT NULL CHECK (public.says_something(responsible)) CONSTRAINT a_person_is_a_name CHECK (public.is_name(responsible)),
     is_open     boolean NOT NULL,
-    reason      text NOT NULL CHECK (btrim(reason) <> ''),
+    reason      text NOT NULL CHECK (public.says_something(reason)),
     declared_by text NOT NULL,
     declared_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );

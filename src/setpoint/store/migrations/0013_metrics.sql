@@ -188,7 +188,7 @@ CREATE TABLE public.baselines (
     units               integer NOT NULL CHECK (units > 0),
     training_time_p95_s float8 NOT NULL,
     n_trees_median      float8 NOT NULL,
-    reason              text NOT NULL CHECK (btrim(reason) <> ''),
+    reason              text NOT NULL CHECK (public.says_something(reason)),
     set_by              text NOT NULL,
     set_at              timestamptz NOT NULL DEFAULT clock_timestamp()
 );

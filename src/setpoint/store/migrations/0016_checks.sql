@@ -348,7 +348,7 @@ AS $$
 DECLARE
     change public.changes := public.lock_change(p_id);
 BEGIN
-    IF btrim(p_words) = '' THEN
+    IF NOT public.says_something(p_words) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a check is repeated only with a justification', HINT = 'give it with --reason';
     END IF;
     INSERT INTO public.change_decisions (change_id, decision, proposal_hash, person, proof, words)

@@ -9,7 +9,7 @@ CREATE TABLE public.freezes (
     starts_at   timestamptz NOT NULL,
     ends_at     timestamptz NOT NULL,
     breakers    text[] NOT NULL,
-    reason      text NOT NULL CHECK (btrim(reason) <> ''),
+    reason      text NOT NULL CHECK (public.says_something(reason)),
     declared_by text NOT NULL,
     proof       text NOT NULL,
     declared_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -21,7 +21,7 @@ COMMENT ON COLUMN public.freezes.breakers IS 'Who may apply a change all the sam
 
 CREATE TABLE public.freeze_ends (
     freeze_id bigint PRIMARY KEY REFERENCES public.freezes (id),
-    reason    text NOT NULL CHECK (btrim(reason) <> ''),
+    reason    text NOT NULL CHECK (public.says_something(reason)),
     ended_by  text NOT NULL,
     proof     text NOT NULL,
     ended_at  timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -35,7 +35,7 @@ CREATE TABLE public.freeze_breaks (
     proposal_hash text NOT NULL,
     person        text NOT NULL,
     proof         text NOT NULL,
-    reason        text NOT NULL CHECK (btrim(reason) <> ''),
+    reason        text NOT NULL CHECK (public.says_something(reason)),
     broken_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT one_break_for_each_proposal UNIQUE (change_id, proposal_hash, freeze_id)
 );

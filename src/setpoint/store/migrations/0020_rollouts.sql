@@ -53,7 +53,7 @@ CREATE TABLE public.rollout_steps (
     evidence      jsonb NOT NULL DEFAULT '{}',
     stepped_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT a_verdict_is_of_a_run CHECK ((step = 'verdict') = (run IS NOT NULL AND outcome IS NOT NULL)),
-    CONSTRAINT people_say_why CHECK (step NOT IN ('skip', 'override') OR btrim(words) <> '')
+    CONSTRAINT people_say_why CHECK (step NOT IN ('skip', 'override') OR public.says_something(words))
 );
 CREATE INDEX rollout_steps_by_change ON public.rollout_steps (change_id, id);
 CREATE INDEX rollout_steps_by_run ON public.rollout_steps (run) WHERE run IS NOT NULL;
@@ -84,7 +84,7 @@ CREATE TABLE public.rollbacks (
     mechanism    text NOT NULL CHECK (mechanism IN ('image_pin', 'restore', 'break_glass', 'revert')),
     person       text,
     proof        text NOT NULL,
-    words        text NOT NULL CHECK (btrim(words) <> ''),
+    words        text NOT NULL CHECK (public.says_something(words)),
     preapproval  bigint REFERENCES public.preapprovals (decision_id),
     restored_by  bigint REFERENCES public.changes (id),
     filed_because text,
@@ -102,7 +102,7 @@ COMMENT ON COLUMN public.rollbacks.filed_because IS 'Why that change waits for p
 CREATE TABLE public.rollback_proofs (
     rollback_id bigint PRIMARY KEY REFERENCES public.rollbacks (id),
     person      text NOT NULL,
-    words       text NOT NULL CHECK (btrim(words) <> ''),
+    words       text NOT NULL CHECK (public.says_something(words)),
     proven_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE public.rollback_proofs IS 'What proves that a way back which was taken in an incident worked; its time ends there.';
@@ -313,7 +313,7 @@ DECLARE
     noted  public.rollout_steps;
 BEGIN
     SELECT * INTO writer FROM public.signer(change.scope, public.keys_of(change), 'config_write', 'admin');
-    IF btrim(p_words) = '' THEN
+    IF NOT public.says_something(p_words) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a stage is skipped only with a justification', HINT = 'give it with --reason';
     END IF;
     PERFORM public.begin_rollout(change, p_context, p_scopes, p_expected_s, writer.person, writer.proof);
@@ -555,7 +555,7 @@ BEGIN
     SELECT * INTO first FROM public.rollout_steps AS s
     WHERE s.change_id = p_id AND s.step = 'override' AND s.proposal_hash = change.proposal_hash AND s.person <> writer.person
     ORDER BY s.id DESC LIMIT 1;
-    IF first.id IS NULL AND btrim(p_words) = '' THEN
+    IF first.id IS NULL AND NOT public.says_something(p_words) THEN
         RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'an override needs a reason', HINT = 'give it with --reason';
     END IF;
     IF first.id IS NOT NULL AND NOT (writer.person IN (SELECT m.person FROM public.may_approve(change) AS m)
