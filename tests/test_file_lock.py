@@ -61,8 +61,10 @@ def test_it_ends_with_its_process_and_no_program_inherits_it(tmp_path):
     )
     left_behind = is_held(path)
     with hold(path):
-        waiting = [sys.executable, "-c", "input()"]
-        outlives = subprocess.Popen(waiting, stdin=subprocess.PIPE, close_fds=False)
+        waiting = [sys.executable, "-c", "print('it runs', flush=True); input()"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        outlives = subprocess.Popen(waiting, **pipes, close_fds=False)
+        outlives.stdout.readline()  # what a program does not inherit is closed once it runs, not before
     inherited = is_held(path)
     outlives.communicate(b"\n", timeout=60)
 
