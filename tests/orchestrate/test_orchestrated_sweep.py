@@ -31,7 +31,7 @@ from setpoint.client.snapshot import Snapshot, SnapshotLayer
 from setpoint.client.snapshot_set import set_of
 from setpoint.client.doors import Door
 from setpoint.client.results import Receipt
-from setpoint.orchestrate.doors import open_door
+from setpoint.orchestrate.doors import plane_door
 from setpoint.orchestrate.sweep import SweepRequest, follow, plan, require_recorded, start
 from setpoint.settings import Settings
 
@@ -65,7 +65,7 @@ if __name__ == "__main__":
         raise SystemExit(f"{name} can be imported")
     settings = Settings(home=Path(sys.argv[1]))
     catalogues, document = load_catalogues(settings.catalogues), json.load(sys.stdin)
-    door = Door("database", pin, lambda contexts: set_of(map(pin, contexts)), Recorder())
+    door = Door("database", pin, lambda contexts: set_of(map(pin, contexts)), Recorder)
     request = SweepRequest({"symbol": "BTCUSDC"}, "synthetic", 1)
     planned = plan(door, catalogues, settings, request, lambda snapshots: None)
     run = start(planned, settings)
@@ -110,11 +110,9 @@ def test_a_sweep_runs_where_no_driver_and_no_terminal_library_is(tmp_path):
 #: Plans a sweep through the database's door, as a scheduler does, and prints what it pinned.
 SCHEDULER = """
 import json, sys
-from functools import partial
 from pathlib import Path
 
 from setpoint.change.invariants import judged_catalogues
-from setpoint.orchestrate.doors import open_door
 from setpoint.orchestrate.sweep import SweepRequest, plan
 from setpoint.record.database_door import open_database_door
 from setpoint.settings import Settings
@@ -122,7 +120,7 @@ from setpoint.settings import Settings
 settings = Settings.from_environ()
 catalogues = judged_catalogues(settings.catalogues)
 request = SweepRequest({"profile": "tiny"}, "synthetic", 1)
-with open_door(catalogues, settings, partial(open_database_door, catalogues, settings)) as door:
+with open_database_door(catalogues, settings) as door:
     planned = plan(door, catalogues, settings, request, lambda snapshots: None)
 doors = [name for name in sys.modules if name.startswith(("setpoint.cli.", "setpoint.serve."))]
 print(json.dumps({"door": door.name, "set": planned.snapshots.hash, "doors": doors}))
