@@ -14,6 +14,8 @@ from support.console_pages import READ, address_of
 WITHOUT = {"/": "the beginnings of what /changes and /history list, and a count of what /catalogue does"}
 TABLE = re.compile(r"<table.*?</table>", re.DOTALL)
 PROSE = re.compile(r'<section class="prose".*?</section>', re.DOTALL)
+#: A month draws dates of the tables below it.
+MONTH = re.compile(r'<table class="month".*?</table>', re.DOTALL)
 FILES = re.compile(r'<p class="files">(.*?)</p>')
 LINK = re.compile(r'href="([^"]+)"')
 
@@ -25,8 +27,8 @@ def rows_in(table):
 
 
 def files_of(page):
-    """Yield each table of a page with the addresses under it, up to the next; those of prose are not data."""
-    page = PROSE.sub("", page)
+    """Yield each table of a page with the addresses under it, up to the next; those of prose and of months are no data."""
+    page = MONTH.sub("", PROSE.sub("", page))
     places = [found.span() for found in TABLE.finditer(page)]
     for number, (start, end) in enumerate(places):
         until = places[number + 1][0] if number + 1 < len(places) else len(page)
