@@ -27,7 +27,7 @@ def rows_in(table):
 
 
 def files_of(page):
-    """Yield each table of a page with the addresses under it, up to the next; those of prose and of months are no data."""
+    """Yield each table of a page with the addresses under it, up to the next; of prose and months none."""
     page = MONTH.sub("", PROSE.sub("", page))
     places = [found.span() for found in TABLE.finditer(page)]
     for number, (start, end) in enumerate(places):
