@@ -15,6 +15,7 @@ from setpoint.record.events import Delivered, Line, record_events
 from setpoint.record.judges import Judges
 from setpoint.record.results import record_units
 from setpoint.store.database import Transaction
+from support.counted_statements import Counting
 from support.planes import credential, open_accounts
 from support.sweep_home import seed_tiny
 
@@ -27,17 +28,6 @@ READ = """
 SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) AS rows FROM pg_stat_xact_user_tables
 WHERE relname LIKE %s
 """
-
-
-class Counting(Transaction):
-    """Counts the statements of a transaction."""
-
-    statements = 0
-
-    def fetch_all(self, query_name, **params):
-        """Count and run it."""
-        self.statements += 1
-        return super().fetch_all(query_name, **params)
 
 
 def test_a_batch_costs_the_same_in_a_run_of_any_size(database, catalogues, owner_url):

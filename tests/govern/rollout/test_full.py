@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from setpoint.change.changes import read_change
 from setpoint.change.decisions import go_on
@@ -12,7 +13,8 @@ from setpoint.change.freezes import declare_freeze
 from setpoint.change.proposals import Proposal, amend, open_and_apply
 from setpoint.errors import ConflictError
 from setpoint.govern.rollout.acting import note_rollback
-from setpoint.govern.rollout.rollouts import read_rollout
+from setpoint.govern.rollout.rollouts import list_rollouts, read_rollout
+from support.counted_statements import Counting
 from support.documents import revisions
 
 RATE, DEPTH = "CVN_HPO_XGB_5M_LEARNING_RATE", "CVN_HPO_XGB_5M_MAX_DEPTH"
@@ -183,3 +185,23 @@ def test_a_freeze_holds_no_rollback(desk):
     assert "restored by change" in said
     assert read_rollout(desk.as_("cy"), change).stages[-1].standing == "rolled_back"
     assert desk.as_("cy").fetch_one("read_scope", scope=overlay)["text"] == "{}"
+
+
+def test_a_list_of_rollouts_is_each_of_them_in_as_many_statements(desk, owner_url):
+    """One in its canary and one that was rolled back are read together as they are alone."""
+    back = desk.promote(until=datetime.now(UTC) + SOON)
+    desk.run(0.2)
+    desk.act()
+    waiting = desk.propose(**{DEPTH: 6})
+    desk.start_canary(waiting)
+    asked = []
+    with psycopg.connect(owner_url, row_factory=dict_row) as connection:
+        for limit in (1, 9):
+            counting = Counting(connection)
+            found = list_rollouts(counting, limit=limit)
+            asked.append(counting.statements)
+        assert found == (read_rollout(counting, waiting), read_rollout(counting, back))
+        assert list_rollouts(counting, limit=9, before=waiting) == found[1:]
+    assert found[1].rollback
+    assert found[1].preapprovals
+    assert asked[0] == asked[1]

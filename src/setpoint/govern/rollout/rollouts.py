@@ -17,7 +17,7 @@ from setpoint.errors import UnknownChange
 from setpoint.govern.rollout.stages import ChangeStanding, Stage, Step, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from setpoint.store.database import Database, Transaction
 
@@ -103,36 +103,54 @@ def read_rollout(reader: Database | Transaction, change: int) -> Rollout:
 
 def find_rollout(reader: Database | Transaction, change: int) -> Rollout | None:
     """Return the rollout of a change; None when it is not rolled out."""
-    row = reader.fetch_one("read_rollout", change=change)
-    if row is None:
-        return None
-    steps = tuple(
-        _step(one, row["proposal_hash"]) for one in reader.fetch_all("list_rollout_steps", change=change)
-    )
-    back = reader.fetch_one("read_rollback", change=change)
-    stands = ChangeStanding(row["applied_at"], row["is_overridden"], back is not None)
-    given = (
-        Preapproval(**{**one, "keys": tuple(one["keys"])})
-        for one in reader.fetch_all("list_preapprovals", change=change)
-    )
-    return Rollout(
-        **{one.name: row[one.name] for one in fields(Rollout) if one.name in row},
-        stages=tuple(
-            stage_of(one, steps, stands, row["now"])
-            for one in reader.fetch_all("list_rollout_stages", change=change)
-        ),
-        steps=steps,
-        preapprovals=tuple(given),
-        rollback=Rollback(**back) if back else None,
-    )
+    return next(iter(_read(reader, [change])), None)
 
 
 def list_rollouts(
     reader: Database | Transaction, *, limit: int, before: int | None = None
 ) -> tuple[Rollout, ...]:
-    """Return rollouts, the newest change first, before one."""
+    """Return rollouts, the newest change first, before one; in as many statements however many they are."""
     rows = reader.fetch_all("list_rollouts", before=before, limit=limit)
-    return tuple(read_rollout(reader, row["change"]) for row in rows)
+    return _read(reader, [row["change"] for row in rows])
+
+
+def _read(reader: Database | Transaction, changes: Sequence[int]) -> tuple[Rollout, ...]:
+    """Return the rollouts of these changes, the newest change first."""
+    stages, steps, preapprovals, rollbacks = (
+        _by_change(reader.fetch_all(name, changes=changes))
+        for name in ("list_rollout_stages", "list_rollout_steps", "list_preapprovals", "list_rollbacks")
+    )
+    return tuple(
+        _rollout(row, *(of.get(row["change"], []) for of in (stages, steps, preapprovals, rollbacks)))
+        for row in reader.fetch_all("read_rollouts", changes=changes)
+    )
+
+
+def _by_change(rows: Iterable[Mapping[str, Any]]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["change"], []).append(
+            {name: value for name, value in row.items() if name != "change"}
+        )
+    return found
+
+
+def _rollout(
+    row: Mapping[str, Any],
+    stages: Sequence[Mapping[str, Any]],
+    steps: Sequence[Mapping[str, Any]],
+    preapprovals: Sequence[Mapping[str, Any]],
+    rollbacks: Sequence[Mapping[str, Any]],
+) -> Rollout:
+    done = tuple(_step(one, row["proposal_hash"]) for one in steps)
+    stands = ChangeStanding(row["applied_at"], row["is_overridden"], bool(rollbacks))
+    return Rollout(
+        **{one.name: row[one.name] for one in fields(Rollout) if one.name in row},
+        stages=tuple(stage_of(one, done, stands, row["now"]) for one in stages),
+        steps=done,
+        preapprovals=tuple(Preapproval(**{**one, "keys": tuple(one["keys"])}) for one in preapprovals),
+        rollback=Rollback(**rollbacks[0]) if rollbacks else None,
+    )
 
 
 def _step(row: Mapping[str, Any], proposal_hash: str) -> Step:

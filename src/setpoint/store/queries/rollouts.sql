@@ -42,14 +42,15 @@ WHERE b.change_id IS NOT NULL;
 -- Keep that a person rolled a change back, and how.
 SELECT b.change_id FROM note_rollback(%(change)s, %(mechanism)s, %(words)s) AS b;
 
--- name: read_rollout
--- The rollout of one change, with what it still lacks.
+-- name: read_rollouts
+-- The rollouts of some changes, with what each still lacks. A limit keeps a few from reading all changes.
 SELECT r.change_id AS change, c.scope, c.author, c.reason, c.state, c.state_reason, c.proposal_hash, c.applied_revision, r.context,
        r.started_by, r.started_at, is_overridden(c) AS is_overridden,
        CASE WHEN c.state IN ('draft', 'proposed', 'suspended') THEN wanting_of(c) END AS wanting,
        (SELECT h.created_at FROM ftf_config_history AS h WHERE h.id = c.applied_revision) AS applied_at, clock_timestamp() AS now
-FROM rollouts AS r JOIN changes AS c ON c.id = r.change_id
-WHERE r.change_id = %(change)s;
+FROM rollouts AS r CROSS JOIN LATERAL (SELECT * FROM changes AS own WHERE own.id = r.change_id LIMIT 1) AS c
+WHERE r.change_id = ANY (ARRAY(SELECT jsonb_array_elements(%(changes)s)::bigint))
+ORDER BY r.change_id DESC;
 
 -- name: list_rollouts
 -- Rollouts, newest change first, before one.
@@ -60,34 +61,34 @@ ORDER BY r.change_id DESC
 LIMIT %(limit)s;
 
 -- name: list_rollout_stages
--- What the stages of a rollout train, and what they are judged by, in their order.
-SELECT stage, assets, models, expected_s, rule
+-- What the stages of rollouts train, and what they are judged by, in their order.
+SELECT change_id AS change, stage, assets, models, expected_s, rule
 FROM rollout_stages
-WHERE change_id = %(change)s
+WHERE change_id = ANY (ARRAY(SELECT jsonb_array_elements(%(changes)s)::bigint))
 ORDER BY array_position(ARRAY['shadow', 'canary', 'full'], stage);
 
 -- name: list_rollout_steps
--- What was done in the stages of a rollout, oldest first.
-SELECT s.id, s.stage, s.step, s.person, s.proof, s.words, s.proposal_hash, s.run, s.baseline, s.outcome, s.evidence, s.stepped_at,
+-- What was done in the stages of rollouts, oldest first.
+SELECT s.change_id AS change, s.id, s.stage, s.step, s.person, s.proof, s.words, s.proposal_hash, s.run, s.baseline, s.outcome, s.evidence, s.stepped_at,
        g.person AS seeded_by, g.seeded_at, g.revision AS seeded_revision, g.coverage_pct,
        a.attempt, coalesce(a.earlier, '{}') AS earlier, a.repeated_because
-FROM rollout_steps AS s LEFT JOIN seedings AS g ON g.id = s.seeding
+FROM rollout_steps AS s LEFT JOIN LATERAL (SELECT * FROM seedings AS own WHERE own.id = s.seeding LIMIT 1) AS g ON true
 LEFT JOIN LATERAL attempt_of(s.run) AS a ON s.stage = 'canary'
-WHERE s.change_id = %(change)s
+WHERE s.change_id = ANY (ARRAY(SELECT jsonb_array_elements(%(changes)s)::bigint))
 ORDER BY s.id;
 
 -- name: list_preapprovals
--- Who approved beforehand that the keys of a change are brought back, and until when.
-SELECT person, proposal_hash, scope, keys, target, expires_at
+-- Who approved beforehand that the keys of some changes are brought back, and until when.
+SELECT change_id AS change, person, proposal_hash, scope, keys, target, expires_at
 FROM preapprovals
-WHERE change_id = %(change)s
+WHERE change_id = ANY (ARRAY(SELECT jsonb_array_elements(%(changes)s)::bigint))
 ORDER BY expires_at DESC;
 
--- name: read_rollback
--- How a change was rolled back.
-SELECT run, mechanism, person, proof, words, preapproval, restored_by, filed_because, evidence, rolled_back_at
+-- name: list_rollbacks
+-- How some changes were rolled back.
+SELECT change_id AS change, run, mechanism, person, proof, words, preapproval, restored_by, filed_because, evidence, rolled_back_at
 FROM rollbacks
-WHERE change_id = %(change)s;
+WHERE change_id = ANY (ARRAY(SELECT jsonb_array_elements(%(changes)s)::bigint));
 
 -- name: list_verdicts_due
 -- Rollouts of which runs ended that were not judged yet: in their canary, and in full until they are rolled back.
