@@ -1587,6 +1587,9 @@ DECLARE
 BEGIN
     IF p_decision = 'comment' THEN
         PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
+        IF NOT public.says_something(p_words) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a comment says something', HINT = 'give words that people see';
+        END IF;
         SELECT * INTO change FROM public.changes WHERE id = p_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id),
@@ -6460,8 +6463,8 @@ CREATE TABLE public.change_decisions (
     proof text NOT NULL,
     words text NOT NULL,
     decided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT a_repetition_has_a_reason CHECK (((decision <> 'repeat'::text) OR public.says_something(words))),
-    CONSTRAINT change_decisions_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'reject'::text, 'comment'::text, 'repeat'::text])))
+    CONSTRAINT change_decisions_decision_check CHECK ((decision = ANY (ARRAY['approve'::text, 'reject'::text, 'comment'::text, 'repeat'::text]))),
+    CONSTRAINT people_say_something CHECK (((decision <> ALL (ARRAY['comment'::text, 'repeat'::text])) OR public.says_something(words)))
 );
 
 ALTER TABLE public.change_decisions ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (

@@ -84,7 +84,7 @@ CREATE TABLE public.change_decisions (
     proof         text NOT NULL,
     words         text NOT NULL,
     decided_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT a_repetition_has_a_reason CHECK (decision <> 'repeat' OR public.says_something(words))
+    CONSTRAINT people_say_something CHECK (decision NOT IN ('comment', 'repeat') OR public.says_something(words))
 );
 CREATE INDEX change_decisions_by_change ON public.change_decisions (change_id, id);
 CREATE INDEX change_decisions_by_person ON public.change_decisions (person, id);
@@ -635,6 +635,9 @@ DECLARE
 BEGIN
     IF p_decision = 'comment' THEN
         PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
+        IF NOT public.says_something(p_words) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a comment says something', HINT = 'give words that people see';
+        END IF;
         SELECT * INTO change FROM public.changes WHERE id = p_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id),
