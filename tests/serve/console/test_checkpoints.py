@@ -62,7 +62,7 @@ def test_a_calendar_is_shown_with_what_was_seen_and_what_closes_it(
     assert f'id="{frozen}"' in cy.read("/freezes")
     assert grids.count('aria-current="date"') == 1
     assert grids.count("<caption>") == grids.count("<table")
-    for text in ("T+30", "T+60", "T+90", "Owed now: 6", "cvntrade-s17 T+60", "overdue", "in 28 d",
+    for text in ("T+30", "T+60", "T+90", "Due now: 6", "cvntrade-s17 T+60", "overdue", "in 28 d",
                  "Holds when no waiver was given,",
                  "children of Epic 149", "setpoint checkpoint decide T+60 --reason WHY"):  # fmt: skip
         assert text in page, text
