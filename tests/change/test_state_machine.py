@@ -31,7 +31,7 @@ from hypothesis.stateful import (
 
 from setpoint.change.applying import apply, apply_due, remark
 from setpoint.change.changes import edits_before, list_changes, read_change, who_may_approve
-from setpoint.change.decisions import Amendment, amend_over, apply_read, decide, undo
+from setpoint.change.decisions import Amendment, amend_over, apply_read, decide, repeat_check, undo
 from setpoint.change.documents import read_documents
 from setpoint.change.emergency.break_glass import emergency_session, set_values
 from setpoint.change.emergency.break_glass import restore as break_glass_restore
@@ -682,6 +682,17 @@ class Story(RuleBasedStateMachine):
         with self.as_(person).transaction() as transaction:
             remark(transaction, read_change(transaction, number), "and once more")
 
+    @precondition(has_change)
+    @rule(data=st.data(), person=people)
+    def ask_to_train_again(self, data, person):
+        """Whoever may write or approve says why the candidate of an open change is trained once more."""
+        number, planned = self.one(data)
+        with (
+            refused(ConflictError if planned.state in ENDED else None),
+            self.as_(person).transaction() as transaction,
+        ):
+            repeat_check(transaction, read_change(transaction, number), "with other seeds")
+
     def undecidable(self, planned, person):
         if planned.state in ENDED or planned.state == "draft":
             return ConflictError
@@ -819,7 +830,7 @@ class Story(RuleBasedStateMachine):
         with psycopg.connect(self.owner_url) as psql:
             decided = psql.execute(
                 "SELECT d.person, c.author FROM change_decisions AS d JOIN changes AS c ON c.id = d.change_id"
-                " WHERE d.decision <> 'comment'"
+                " WHERE d.decision IN ('approve', 'reject')"
             ).fetchall()
             reviewed = psql.execute(
                 "SELECT change_id, review FROM ftf_config_history WHERE change_id IS NOT NULL"

@@ -31,7 +31,7 @@ HOSTILE = (
     "cod\u202egnp.exe \u2066x\u2069 \u200bhidden",
     "two\nlines\r\tand back\b\b",
     ":warning: 100% {curly} \\x1b \\[/]",
-    "\U000e0041 \x7f \u2028",
+    "\U000e0041 \x7f \u2028 seen",
     "l" + "o" * 1500 + "ng",
 )
 GAMMA = "xgb/5m/gamma"

@@ -17,6 +17,7 @@ OPERATIONS = {
     "decisions.go_on": "plan_and_apply",
     "decisions.apply_read": "apply_change",
     "decisions.amend_over": "rebase_change",
+    "decisions.repeat_check": "ask_to_train_again",
     "decisions.undo": "undo_the_last_amendment",
     "export.export": "plan_and_apply",
     "freezes.break_freeze": "apply_in_a_freeze",
@@ -67,7 +68,7 @@ APART = {
     "folder_writing", "git_commits", "history", "history_files", "identity", "impact",
     "incident_markdown", "invariants", "judgement", "mechanisms", "obligations",
     "patch", "policies", "proving", "requirements", "restore_probe",
-    "restoring", "schedule", "throw_away", "verification", "waiting",
+    "reminder", "restoring", "schedule", "throw_away", "verification", "waiting",
 }  # fmt: skip
 #: The same for single functions of the others, and for statements.
 READS = {

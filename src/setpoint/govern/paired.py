@@ -68,8 +68,8 @@ class PairedInterval(NamedTuple):
             return "worse"
         if self.low > 0:
             return "better"
-        least = f"{abs(self.low):.4f}"
-        return f"worse by {least} at most" if float(least) else "no worse"
+        most = round(-self.low, 4)
+        return f"worse by {most:.4f} at most" if most else "no worse"
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
