@@ -685,12 +685,10 @@ class Story(RuleBasedStateMachine):
     @precondition(has_change)
     @rule(data=st.data(), person=people)
     def ask_to_train_again(self, data, person):
-        """Whoever may write or approve says why the candidate of an open change is trained once more."""
+        """A person says why the candidate of an open change is trained once more; a robot has no reason."""
         number, planned = self.one(data)
-        with (
-            refused(ConflictError if planned.state in ENDED else None),
-            self.as_(person).transaction() as transaction,
-        ):
+        error = ConflictError if planned.state in ENDED else ForbiddenError if person == "robot" else None
+        with refused(error), self.as_(person).transaction() as transaction:
             repeat_check(transaction, read_change(transaction, number), "with other seeds")
 
     def undecidable(self, planned, person):

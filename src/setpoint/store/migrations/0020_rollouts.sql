@@ -138,8 +138,8 @@ BEGIN
     PERFORM public.require_reach(p_scope, p_keys, VARIADIC wanted);
     SELECT w.person, w.proof INTO person, proof FROM public.who() AS w;
     IF public.is_robot(person) OR proof NOT IN ('database-login', 'os-account', 'account-session') THEN
-        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s may not sign a stage: no person who logged in', person),
-            HINT = 'a person starts, skips and overrides, in a session or with a database login of their own';
+        RAISE EXCEPTION USING ERRCODE = 'SP403', MESSAGE = format('%s may not sign this: no person who logged in', person),
+            HINT = 'a person signs, in a session or with a database login of their own';
     END IF;
 END
 $$;
