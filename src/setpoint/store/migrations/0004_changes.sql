@@ -635,13 +635,13 @@ DECLARE
 BEGIN
     IF p_decision = 'comment' THEN
         PERFORM public.require_role('viewer', 'config_write', 'approver', 'admin', 'robot');
-        IF NOT public.says_something(p_words) THEN
-            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a comment says something', HINT = 'give words that people see';
-        END IF;
         SELECT * INTO change FROM public.changes WHERE id = p_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION USING ERRCODE = 'SP404', MESSAGE = format('there is no change %s', p_id),
             HINT = 'list them with `setpoint change list`';
+        END IF;
+        IF NOT public.says_something(p_words) THEN
+            RAISE EXCEPTION USING ERRCODE = 'SP422', MESSAGE = 'a comment says something', HINT = 'give words that people see';
         END IF;
     ELSE
         PERFORM public.require_role('approver');
