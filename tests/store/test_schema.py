@@ -298,9 +298,10 @@ SEEN_BY_NOBODY = ("", " ", "\n\t", "\u00a0", "\u200b", "\u2003\u200d", "\u3164\u
 
 
 def test_what_people_say_holds_a_character_that_somebody_sees(owner_url):
-    """A reason of blanks is none, whatever they are made of: one function judges each column that holds one.
+    """A reason of blanks is none, whatever they are made of: one function judges it.
 
-    A column that must be filled and is named as these has the function in a constraint.
+    A column that must be filled and is called reason or words has that function in a constraint. What people
+    say in columns of other names, such as the decision on a checkpoint, is not judged by it.
     """
     with psycopg.connect(owner_url) as owner:
         judged = owner.execute(
